@@ -1,0 +1,55 @@
+# freshet_add_test(<folder>/<name>_test.cpp... [LIBRARIES <target>...])
+#
+# All files of one folder become one program, freshet_<folder>_tests, because each further program
+# costs a link of everything. ctest still knows every test case by its own name, "<folder>: <case>",
+# and runs each in a process of its own. A case tagged [slow] gets the label `slow`, and is left out
+# where that label is excluded (sanitizer builds).
+#
+# The environment of each test: FRESHET_SOURCE_DIR and FRESHET_BUILD_DIR, absolute paths without a
+# trailing slash. Programs under test are in $FRESHET_BUILD_DIR/examples.
+
+set(freshet_test_environment
+  "FRESHET_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
+  "FRESHET_BUILD_DIR=${PROJECT_BINARY_DIR}"
+  "UBSAN_OPTIONS=print_stacktrace=1"
+  "TSAN_OPTIONS=ignore_noninstrumented_modules=1")  # RocksDB and its locks are not instrumented.
+
+function(freshet_add_test)
+  cmake_parse_arguments(PARSE_ARGV 0 test "" "" "LIBRARIES")
+  foreach(file IN LISTS test_UNPARSED_ARGUMENTS)
+    string(REGEX MATCH "^[^/]+" folder ${file})
+    set(target freshet_${folder}_tests)
+    if(NOT TARGET ${target})
+      add_executable(${target})
+      target_link_libraries(${target} PRIVATE freshet::freshet Catch2::Catch2WithMain)
+      target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+      freshet_own_files(${target})
+      freshet_discover_tests(${target} ${folder})
+    endif()
+    target_sources(${target} PRIVATE ${file})
+    target_link_libraries(${target} PRIVATE ${test_LIBRARIES})
+  endforeach()
+endfunction()
+
+# Registers the cases of a Catch2 program when ctest starts. Catch2's own module would do it while
+# building, and loses names that hold a half-open span such as "[0, 10)".
+function(freshet_discover_tests target folder)
+  if(Catch2_VERSION VERSION_LESS 3)
+    set(list_arguments --list-test-names-only)
+    set(run_arguments "--warn NoTests")  # A filter that matches nothing fails.
+  else()
+    set(list_arguments --list-tests --verbosity quiet)
+    set(run_arguments "")  # A filter that matches nothing fails by itself.
+  endif()
+  set(script ${CMAKE_CURRENT_BINARY_DIR}/${target}_discover.cmake)
+  file(GENERATE OUTPUT ${script} CONTENT
+"set(discover_program [==[$<TARGET_FILE:${target}>]==])
+set(discover_cases [==[${CMAKE_CURRENT_BINARY_DIR}/${target}_cases.cmake]==])
+set(discover_prefix [==[${folder}: ]==])
+set(discover_list_arguments [==[${list_arguments}]==])
+set(discover_run_arguments [==[${run_arguments}]==])
+set(discover_environment [==[${freshet_test_environment}]==])
+include([==[${PROJECT_SOURCE_DIR}/cmake/discover_tests.cmake]==])
+")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${script})
+endfunction()

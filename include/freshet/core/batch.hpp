@@ -1,0 +1,129 @@
+// A batch: what operators exchange instead of single records. Columns of equal length.
+//
+// Whoever holds a batch by rvalue or mutable reference is its sole owner and may work in place; a
+// const reference is shared between the branches of a fork. Not thread-safe; memory is kept by
+// `clear()` so that a batch can be filled again without allocating.
+#pragma once
+
+#include <freshet/core/record.hpp>
+#include <freshet/core/time.hpp>
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace freshet {
+
+/// How many rows a batch holds at most when it leaves a source.
+inline constexpr std::size_t batch_rows_max = 1024;
+
+/// A row whose event time lies before its entry frontier: its split had already promised, when the
+/// record entered, that nothing so early would come.
+struct behind_row {
+  std::uint32_t row = 0;
+  timestamp entry_frontier = timestamp_min;
+};
+
+/// Rows in columns. Optional columns are either empty or as long as `values`.
+template <class T>
+struct batch {
+  std::vector<T> values;
+  std::vector<position> positions;
+  std::vector<timestamp> times;            ///< Empty above `event_time`.
+  std::vector<std::uint64_t> hashes;       ///< Stable hashes of the keys; empty outside keyed streams.
+  std::vector<timestamp> entry_frontiers;  ///< Of every row; filled only when a sampler asks for it.
+  std::vector<behind_row> behind;          ///< Only the rows behind their frontier, ascending by row.
+
+  std::size_t size() const { return values.size(); }
+  bool empty() const { return values.empty(); }
+
+  void clear() {
+    values.clear();
+    clear_columns();
+  }
+
+  /// Takes over every column but `values` from `other`, which keeps this batch's spare memory.
+  template <class U>
+  void swap_columns(batch<U>& other) {
+    positions.swap(other.positions);
+    times.swap(other.times);
+    hashes.swap(other.hashes);
+    entry_frontiers.swap(other.entry_frontiers);
+    behind.swap(other.behind);
+  }
+
+  /// Copies every column but `values` from `other`.
+  template <class U>
+  void copy_columns(const batch<U>& other) {
+    positions = other.positions;
+    times = other.times;
+    hashes = other.hashes;
+    entry_frontiers = other.entry_frontiers;
+    behind = other.behind;
+  }
+
+  /// Appends row `row` of `from` with `value` in place of its own. A cursor over `from.behind` that
+  /// starts at 0 and is passed to every call finds the sparse entry of ascending rows in O(1).
+  template <class U, class V>
+  void append_row(const batch<U>& from, std::size_t row, V&& value, std::size_t& cursor) {
+    while (cursor < from.behind.size() && from.behind[cursor].row < row) ++cursor;
+    if (cursor < from.behind.size() && from.behind[cursor].row == row) {
+      behind.push_back({static_cast<std::uint32_t>(size()), from.behind[cursor].entry_frontier});
+    }
+    positions.push_back(from.positions[row]);
+    if (!from.times.empty()) times.push_back(from.times[row]);
+    if (!from.hashes.empty()) hashes.push_back(from.hashes[row]);
+    if (!from.entry_frontiers.empty()) entry_frontiers.push_back(from.entry_frontiers[row]);
+    values.push_back(std::forward<V>(value));
+  }
+
+  /// Keeps the rows for which `keep(row)` is true, in order and in place.
+  template <class Keep>
+  void keep_rows(Keep&& keep) {
+    std::size_t kept = 0;
+    std::size_t behind_kept = 0;
+    std::size_t cursor = 0;
+    for (std::size_t row = 0; row < size(); ++row) {
+      const bool is_behind = cursor < behind.size() && behind[cursor].row == row;
+      const std::size_t sparse = cursor;
+      if (is_behind) ++cursor;
+      if (!keep(row)) continue;
+      if (is_behind) {
+        behind[behind_kept++] = {static_cast<std::uint32_t>(kept), behind[sparse].entry_frontier};
+      }
+      if (kept != row) move_row(row, kept);
+      ++kept;
+    }
+    truncate(kept);
+    behind.resize(behind_kept);
+  }
+
+ private:
+  void clear_columns() {
+    positions.clear();
+    times.clear();
+    hashes.clear();
+    entry_frontiers.clear();
+    behind.clear();
+  }
+
+  void move_row(std::size_t from, std::size_t to) {
+    values[to] = std::move(values[from]);
+    positions[to] = positions[from];
+    if (!times.empty()) times[to] = times[from];
+    if (!hashes.empty()) hashes[to] = hashes[from];
+    if (!entry_frontiers.empty()) entry_frontiers[to] = entry_frontiers[from];
+  }
+
+  void truncate(std::size_t rows) {
+    values.erase(values.begin() + static_cast<std::ptrdiff_t>(rows), values.end());
+    positions.resize(rows);
+    if (!times.empty()) times.resize(rows);
+    if (!hashes.empty()) hashes.resize(rows);
+    if (!entry_frontiers.empty()) entry_frontiers.resize(rows);
+  }
+};
+
+}  // namespace freshet
