@@ -31,12 +31,12 @@ struct sampled {
   std::string category;    ///< The record's category as text: `true`, `42`, `LAX`.
 
   /// ln(p / q): p is this row's probability, q the mean probability of the records of all other
-  /// categories at that time. Keeping multiplied the odds of the category against the rest by p / q.
-  /// Add it to the category's logit while training, and serve the bare logit; or train without it
-  /// and subtract it when serving. With a binary label of categories `true` and `false`, what to add
-  /// to the logit of `true` is `log_odds` for rows of `true` and `-log_odds` for rows of `false`.
-  /// Exact for two categories; for more it corrects one category against the rest. Not needed when
-  /// the category is a feature instead of the label.
+  /// categories at that time. Keeping multiplied the odds of the category against the rest by that.
+  /// Add it to the category's logit while training, and serve the bare logit; or train without
+  /// it and subtract it when serving. With a binary label of categories `true` and `false`, what to
+  /// add to the logit of `true` is `log_odds` for rows of `true` and `-log_odds` for rows of
+  /// `false`. Exact for two categories; for more it corrects one category against the rest. Not
+  /// needed when the category is a feature instead of the label.
   double log_odds = 0;
 
   BOOST_DESCRIBE_CLASS(sampled, (), (value, probability, weight, category, log_odds), (), ())
