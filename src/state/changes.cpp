@@ -1,0 +1,44 @@
+#include "state/changes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace freshet::detail {
+namespace {
+
+std::string to_hexadecimal(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return text;
+}
+
+absl::Status invalid_change(std::string_view key, std::string_view fault) {
+  return absl::InvalidArgumentError(
+      fmt::format("commit: the changed row with key 0x{} {}", to_hexadecimal(key), fault));
+}
+
+}  // namespace
+
+absl::Status sort_changes(std::vector<state_change>& changes) {
+  const auto before = [](const state_change& left, const state_change& right) {
+    return left.key < right.key;
+  };
+  if (!std::is_sorted(changes.begin(), changes.end(), before)) {
+    std::sort(changes.begin(), changes.end(), before);
+  }
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (changes[i].key.size() < state_number_bytes) {
+      return invalid_change(changes[i].key,
+                            "has no state number; begin keys with four bytes of it");
+    }
+    if (i > 0 && changes[i - 1].key == changes[i].key) {
+      return invalid_change(changes[i].key, "appears twice; hand in at most one change per key");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace freshet::detail

@@ -1,0 +1,65 @@
+// How freshet sets RocksDB up, and the parts it lends to it. Internal to the backend.
+//
+// Threads: compaction threads read a `horizon_board` while the committing thread sets it.
+#pragma once
+
+#include <freshet/state/backend.hpp>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/compaction_filter.h>
+#include <rocksdb/db.h>
+#include <rocksdb/options.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshet::detail {
+
+/// A commit's files are this large at most, so that a later compaction need not rewrite all of it.
+inline constexpr std::uint64_t file_bytes_max = std::uint64_t{64} << 20;
+
+/// Each commit adds one file per column family. Compaction starts in the background at the first
+/// number of them; a commit waits for it at the second, which bounds the files whatever the rate of
+/// commits.
+inline constexpr int files_until_compaction = 8;
+inline constexpr int files_until_wait = 40;
+
+inline rocksdb::Slice slice(std::string_view text) {
+  return {text.data(), text.size()};
+}
+inline std::string_view view(const rocksdb::Slice& text) {
+  return {text.data(), text.size()};
+}
+
+/// The horizons of the newest commit, handed from the committing thread to compaction threads.
+class horizon_board {
+ public:
+  using snapshot = std::shared_ptr<const std::vector<state_horizon>>;
+
+  void set(const std::vector<state_horizon>& horizons);
+  [[nodiscard]] snapshot get() const;
+
+ private:
+  mutable std::mutex mutex_;
+  snapshot current_ = std::make_shared<const std::vector<state_horizon>>();
+};
+
+/// Makes filters that drop the rows expired by what `board` holds when a compaction starts.
+std::shared_ptr<rocksdb::CompactionFilterFactory> expiry_filter_factory(
+    std::shared_ptr<const horizon_board> board);
+
+rocksdb::DBOptions database_options();
+rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache);
+
+/// Compares every file of rows with the checksum that the database noted when the file was new,
+/// without letting RocksDB interpret any of them: it trusts parts of a file before it has checked
+/// them, and ends the process over some flipped bits.
+/// \cost Reads all files once.
+rocksdb::Status verify_files(const std::string& path,
+                             const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
+
+}  // namespace freshet::detail
