@@ -1,0 +1,256 @@
+// The dataflow inside a task: operators, the typed ways between them, and what travels in band.
+//
+// Data moves as batches by direct calls, one virtual call per batch. Control signals travel the
+// same ways in order with the data. An operator is used by one thread at a time. Internal: written
+// for operator headers, not for applications.
+#pragma once
+
+#include <freshet/core/batch.hpp>
+#include <freshet/core/time.hpp>
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace freshet::detail {
+
+/// What travels in band besides data.
+struct control {
+  enum class kind : std::uint8_t {
+    start,        ///< Sent once before anything else: repeat what a restored state has promised.
+    watermark,    ///< `frontier`: no more records with an earlier event time on this way.
+    idle,         ///< Leave this way out of the minimum until it is active again.
+    active,       ///< Count this way again.
+    split_ended,  ///< Between a source and its `event_time`: split `split` is exhausted.
+    tick,         ///< Between a source and its `event_time`: processing time passed, no data.
+    barrier,      ///< Take a snapshot now.
+    end,          ///< Nothing follows but barriers.
+  };
+  kind what = kind::watermark;
+  timestamp frontier = timestamp_min;
+  std::uint32_t split = 0;
+};
+
+/// Unwinds a task whose job cannot go on; thrown and caught inside the engine only.
+class job_failure : public std::exception {
+ public:
+  explicit job_failure(absl::Status status) : status_(std::move(status)) {}
+  const absl::Status& status() const { return status_; }
+  const char* what() const noexcept override { return "freshet job failure"; }
+
+ private:
+  absl::Status status_;
+};
+
+/// Throws unless `status` is ok.
+void check(const absl::Status& status);
+
+/// Ends the job for an exception from a user's function, naming the operator and the record. Call
+/// it in a handler: it looks at the exception in flight.
+[[noreturn]] void fail_in_user_function(const std::string& place, const position& where);
+
+/// The same where no single record is at fault: `doing` says what the operator was at.
+[[noreturn]] void fail_in_user_function(const std::string& place, std::string_view doing);
+
+/// Counts of one operator. Written by its task, read by `job::metrics()` from any thread.
+struct operator_counters {
+  std::atomic<std::uint64_t> records_in{0};
+  std::atomic<std::uint64_t> records_out{0};
+  std::atomic<std::uint64_t> late{0};
+  std::atomic<std::uint64_t> dead{0};
+  std::atomic<std::uint64_t> unassigned{0};
+  std::atomic<std::uint64_t> realigned{0};
+
+  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+};
+
+class runtime_operator;
+
+/// Receives one operator's part of a snapshot.
+class state_writer {
+ public:
+  virtual ~state_writer() = default;
+  /// One state row; rows of equal hash are told apart by `key`. `expires_at`: the watermark of this
+  /// operator from which on the row is no longer wanted.
+  virtual void put(std::uint64_t hash, std::string_view key, timestamp expires_at,
+                   std::string_view value) = 0;
+  virtual void erase(std::uint64_t hash, std::string_view key) = 0;
+  /// The operator's small state, replaced as a whole by every snapshot, and its watermark.
+  virtual void summary(std::string bytes, timestamp frontier) = 0;
+};
+
+/// Gives an operator back what its `snapshot` wrote.
+class state_reader {
+ public:
+  virtual ~state_reader() = default;
+  virtual std::string_view summary() const = 0;
+  /// Every row that has not expired, ascending by (hash, key).
+  virtual void rows(const std::function<void(std::uint64_t hash, std::string_view key,
+                                             std::string_view value)>& row) = 0;
+  /// Ends the restore: what was read is not what `snapshot` writes.
+  [[noreturn]] virtual void fail(std::string_view reason) const = 0;
+  [[noreturn]] void fail(const absl::Status& why) const {
+    fail(std::string_view(why.message().data(), why.message().size()));
+    __builtin_unreachable();
+  }
+};
+
+/// The engine as an operator sees it.
+class task_services {
+ public:
+  virtual ~task_services() = default;
+  /// Asks for `resume()` until it returns true, before anything else is delivered to this task.
+  virtual void defer(runtime_operator& unfinished) = 0;
+  /// Takes `of`'s part of the snapshot that the current barrier asks for.
+  virtual void take_snapshot(runtime_operator& of) = 0;
+  /// What tells the task, from any thread, that it may have work.
+  virtual std::function<void()> waker() = 0;
+  /// Processing time, monotonic.
+  virtual std::chrono::steady_clock::time_point now() const = 0;
+};
+
+struct operator_context {
+  task_services* task = nullptr;
+  operator_counters* counters = nullptr;
+  std::string name;            ///< As the user gave it; may be empty.
+  std::string place;           ///< How messages name the operator: `window 'activity'`.
+  std::uint32_t number = 0;    ///< Stable hash of the operator's name: marks its derived rows.
+  bool single_split = false;   ///< The job reads one split of one source in all.
+};
+
+class inlet_base {
+ public:
+  virtual ~inlet_base() = default;
+};
+
+/// The receiving end of a way between two operators.
+template <class T>
+class inlet : public inlet_base {
+ public:
+  /// Takes rows whose sole owner the receiver becomes; the caller gets back an unspecified batch.
+  virtual void consume(batch<T>& rows) = 0;
+  /// Takes rows that others look at too.
+  virtual void share(const batch<T>& rows) {
+    batch<T> copy = rows;
+    consume(copy);
+  }
+  virtual void signal(const control& what) = 0;
+};
+
+class outlet_base {
+ public:
+  virtual ~outlet_base() = default;
+  virtual void attach(inlet_base& target) = 0;
+};
+
+/// The sending end: hands everything to each attached inlet, data to the last one for good.
+template <class T>
+class outlet final : public outlet_base {
+ public:
+  /// \pre `target` is an `inlet<T>`: the typed handles that composed the graph see to it.
+  void attach(inlet_base& target) override { targets_.push_back(static_cast<inlet<T>*>(&target)); }
+
+  bool connected() const { return !targets_.empty(); }
+
+  /// Sends `rows`, if any, and leaves the batch empty, with memory to fill again.
+  void emit(batch<T>& rows) {
+    if (!rows.empty() && connected()) {
+      for (std::size_t i = 0; i + 1 < targets_.size(); ++i) targets_[i]->share(rows);
+      targets_.back()->consume(rows);
+    }
+    rows.clear();
+  }
+
+  /// Sends rows that this operator does not own.
+  void share(const batch<T>& rows) {
+    if (rows.empty()) return;
+    for (inlet<T>* target : targets_) target->share(rows);
+  }
+
+  void signal(const control& what) {
+    for (inlet<T>* target : targets_) target->signal(what);
+  }
+
+ private:
+  std::vector<inlet<T>*> targets_;
+};
+
+/// One operator of one task.
+class runtime_operator {
+ public:
+  virtual ~runtime_operator() = default;
+  runtime_operator() = default;
+  runtime_operator(const runtime_operator&) = delete;
+  runtime_operator& operator=(const runtime_operator&) = delete;
+
+  virtual inlet_base& input(std::size_t port) = 0;
+  virtual outlet_base& output(std::size_t port) = 0;
+
+  virtual void open(const operator_context& context) { context_ = context; }
+  /// Called after `open`, before any data, when there is a commit to go on from.
+  virtual void restore(state_reader&) {}
+  virtual void snapshot(state_writer&) {}
+  /// Goes on with an emission that `task_services::defer` announced; true when it is complete.
+  virtual bool resume() { return true; }
+
+  const operator_context& context() const { return context_; }
+
+ private:
+  operator_context context_;
+};
+
+/// An operator with one input, and `Out` as its main output. Forwards every signal it is not
+/// interested in; at a barrier it takes its snapshot first.
+template <class In, class Out>
+class unary_operator : public runtime_operator, public inlet<In> {
+ public:
+  inlet_base& input(std::size_t) override { return *this; }
+  outlet_base& output(std::size_t) override { return out_; }
+
+  void signal(const control& what) override {
+    switch (what.what) {
+      case control::kind::watermark:
+        on_watermark(what.frontier);
+        return;
+      case control::kind::barrier:
+        context().task->take_snapshot(*this);
+        forward(what);
+        return;
+      default:
+        forward(what);
+    }
+  }
+
+ protected:
+  virtual void on_watermark(timestamp frontier) {
+    forward({.what = control::kind::watermark, .frontier = frontier});
+  }
+  /// Overridden by operators with side outputs, which need every signal too.
+  virtual void forward(const control& what) { out_.signal(what); }
+
+  outlet<Out>& out() { return out_; }
+
+  void count_in(std::size_t rows) const {
+    operator_counters::add(context().counters->records_in, rows);
+  }
+  void count_out(std::size_t rows) const {
+    operator_counters::add(context().counters->records_out, rows);
+  }
+
+ private:
+  outlet<Out> out_;
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,259 @@
+// The operator behind event_time. Internal.
+//
+// Threads: one task. Cost: O(1) per record and O(splits) per batch. State: one generator per split.
+#pragma once
+
+#include <freshet/core/codec.hpp>
+#include <freshet/pipeline/dead_letter.hpp>
+#include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/split_board.hpp>
+#include <freshet/window/watermark.hpp>
+
+#include <boost/describe/class.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace freshet::detail {
+
+/// An `event_time` seen by the engine, which connects it with its source.
+class split_listener {
+ public:
+  virtual ~split_listener() = default;
+  virtual void listen(split_board& board) = 0;
+};
+
+/// One split's part of the state of an `event_time`.
+template <class GeneratorState>
+struct split_frontier {
+  GeneratorState generator{};
+  timestamp floor = timestamp_min;  ///< The combined frontier when the split rejoined it.
+  bool ended = false;
+  BOOST_DESCRIBE_CLASS(split_frontier, (), (generator, floor, ended), (), ())
+};
+
+template <class GeneratorState>
+struct event_time_state {
+  timestamp combined = timestamp_min;
+  std::vector<split_frontier<GeneratorState>> splits;
+  BOOST_DESCRIBE_CLASS(event_time_state, (), (combined, splits), (), ())
+};
+
+template <class T, class Time, class Generator>
+class event_time_operator final : public unary_operator<T, T>, public split_listener {
+ public:
+  event_time_operator(Time time, Generator generator, duration idle_after, std::string source)
+      : time_(std::move(time)),
+        generator_(std::move(generator)),
+        idle_after_(idle_after),
+        source_(std::move(source)),
+        minimum_(0) {}
+
+  outlet_base& output(std::size_t port) override {
+    if (port == 0) return this->out();
+    return dead_;
+  }
+
+  void listen(split_board& board) override {
+    board_ = &board;
+    board_->timed = true;
+    state_.splits.resize(board.names.size());
+    minimum_ = frontier_minimum(board.names.size());
+    silent_since_.resize(board.names.size());
+  }
+
+  void restore(state_reader& from) override {
+    auto restored = from_bytes<event_time_state<typename Generator::state>>(from.summary());
+    if (!restored.ok()) from.fail(restored.status());
+    if (restored->splits.size() > state_.splits.size()) from.fail("it knows more splits");
+    restored->splits.resize(state_.splits.size());
+    state_ = std::move(*restored);
+    minimum_.restore(state_.combined);
+    for (std::size_t split = 0; split < state_.splits.size(); ++split) {
+      // A split that the checkpoint does not know, or that was idle, joins a minimum that has moved on
+      // without it.
+      if (frontier_of(split) < state_.combined) state_.splits[split].floor = state_.combined;
+      if (state_.splits[split].ended) {
+        (void)minimum_.finish(split);
+      } else {
+        board_->frontiers[split] = frontier_of(split);
+        (void)minimum_.advance(split, frontier_of(split));
+      }
+    }
+  }
+
+  void snapshot(state_writer& to) override {
+    state_.combined = minimum_.frontier();
+    to.summary(to_bytes(state_), minimum_.frontier());
+  }
+
+  void share(const batch<T>& rows) override {
+    batch<T> copy = rows;
+    consume(copy);
+  }
+
+  void consume(batch<T>& rows) override {
+    if (rows.empty()) return;
+    this->count_in(rows.size());
+    const std::size_t split = rows.positions.front().split % splits_per_source_max;
+    if (idle_after_ > duration::zero()) wake(split);
+    const std::size_t refused = stamp(rows, split);
+    if (refused > 0) refuse_untimed(rows);
+    this->count_out(rows.size());
+    this->out().emit(rows);
+    board_->frontiers[split] = frontier_of(split);
+    publish(minimum_.advance(split, frontier_of(split)));
+  }
+
+  void signal(const control& what) override {
+    switch (what.what) {
+      case control::kind::split_ended:
+        state_.splits[what.split].ended = true;
+        publish(minimum_.finish(what.split));
+        return;
+      case control::kind::start:
+        if (minimum_.frontier() > timestamp_min) {
+          forward({.what = control::kind::watermark, .frontier = minimum_.frontier()});
+        }
+        return;
+      case control::kind::tick:
+        fall_idle();
+        return;
+      case control::kind::end:
+        for (std::size_t split = 0; split < state_.splits.size(); ++split) {
+          state_.splits[split].ended = true;
+          publish(minimum_.finish(split));
+        }
+        forward(what);
+        return;
+      default:
+        unary_operator<T, T>::signal(what);
+    }
+  }
+
+ protected:
+  void forward(const control& what) override {
+    this->out().signal(what);
+    dead_.signal(what);
+  }
+
+ private:
+  timestamp frontier_of(std::size_t split) const {
+    // The end of time is the promise of the end of input alone: a record that stands there must not
+    // finish its split, or those after it would wait for a watermark that never comes.
+    constexpr timestamp last{timestamp_max.time_since_epoch() - duration{1}};
+    const auto& own = state_.splits[split];
+    return std::max(own.floor, std::min(last, generator_.frontier(own.generator)));
+  }
+
+  /// Fills in the times and the rows behind their frontier; returns how many rows have no time.
+  std::size_t stamp(batch<T>& rows, std::size_t split) {
+    auto& own = state_.splits[split];
+    const std::size_t count = rows.size();
+    rows.times.resize(count);
+    rows.behind.clear();
+    const bool dense = board_->wants_entry_frontiers;
+    if (dense) rows.entry_frontiers.resize(count);
+    untimed_.clear();
+    timestamp frontier = frontier_of(split);
+    std::size_t row = 0;
+    try {
+      for (; row < count; ++row) {
+        const std::optional<timestamp> at = std::invoke(time_, std::as_const(rows.values[row]));
+        if (!at) {
+          untimed_.push_back(row);
+          continue;
+        }
+        rows.times[row] = *at;
+        if (dense) rows.entry_frontiers[row] = frontier;
+        if (*at < frontier) {
+          rows.behind.push_back({static_cast<std::uint32_t>(row), frontier});
+          if (*at < own.floor && generator_.frontier(own.generator) < own.floor) {
+            operator_counters::add(this->context().counters->realigned, 1);
+          }
+        }
+        generator_.observe(own.generator, *at);
+        frontier = frontier_of(split);
+      }
+    } catch (...) {
+      fail_in_user_function(this->context().place, rows.positions[row]);
+    }
+    return untimed_.size();
+  }
+
+  void refuse_untimed(batch<T>& rows) {
+    batch<dead_letter> letters;
+    for (const std::size_t row : untimed_) {
+      const position& where = rows.positions[row];
+      letters.values.push_back({source_, board_->names[where.split % splits_per_source_max],
+                                where.sequence, 0, "the record has no event time", {}});
+      letters.positions.push_back(where);
+    }
+    operator_counters::add(this->context().counters->dead, letters.size());
+    dead_.emit(letters);
+    std::size_t next = 0;
+    rows.keep_rows([&](std::size_t row) {
+      if (next < untimed_.size() && untimed_[next] == row) {
+        ++next;
+        return false;
+      }
+      return true;
+    });
+  }
+
+  void wake(std::size_t split) {
+    silent_since_[split].reset();
+    if (!minimum_.is_idle(split)) return;
+    const timestamp combined = minimum_.frontier();
+    publish(minimum_.set_active(split));
+    if (frontier_of(split) < combined) state_.splits[split].floor = combined;
+    publish(minimum_.advance(split, frontier_of(split)));
+  }
+
+  /// Marks splits idle that have been silent for too long. The first look at a silent split only
+  /// starts its clock, so that neither a job that was stopped for long nor a split that others kept
+  /// from being read is taken for idle.
+  void fall_idle() {
+    if (idle_after_ == duration::zero()) return;
+    const auto now = this->context().task->now();
+    for (std::size_t split = 0; split < silent_since_.size(); ++split) {
+      if (minimum_.is_finished(split) || minimum_.is_idle(split)) continue;
+      if (!board_->silent[split]) {
+        silent_since_[split].reset();
+      } else if (!silent_since_[split]) {
+        silent_since_[split] = now;
+      } else if (now - *silent_since_[split] > idle_after_) {
+        publish(minimum_.set_idle(split));
+        board_->frontiers[split] = minimum_.frontier();
+      }
+    }
+  }
+
+  void publish(const frontier_change& change) {
+    if (change.became_active) forward({.what = control::kind::active});
+    if (change.frontier) {
+      forward({.what = control::kind::watermark, .frontier = *change.frontier});
+    }
+    if (change.became_idle) forward({.what = control::kind::idle});
+  }
+
+  Time time_;
+  Generator generator_;
+  duration idle_after_;
+  std::string source_;
+  split_board* board_ = nullptr;
+  event_time_state<typename Generator::state> state_;
+  frontier_minimum minimum_;
+  std::vector<std::optional<std::chrono::steady_clock::time_point>> silent_since_;
+  std::vector<std::size_t> untimed_;
+  outlet<dead_letter> dead_;
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,98 @@
+// The graph that composing a pipeline builds: node factories and the edges between them.
+//
+// Built by one thread; immutable once a job has started. A node makes a fresh operator for every
+// task, so user functions are copied, never shared. Internal.
+#pragma once
+
+#include <freshet/pipeline/detail/dataflow.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshet::detail {
+
+using node_id = std::size_t;
+
+/// One output of one node.
+struct port_of {
+  node_id node = 0;
+  std::size_t port = 0;
+};
+
+struct node {
+  enum class role : std::uint8_t { source, operation, sink };
+
+  std::string kind;             ///< The operator as its user wrote it: `map`, `window`, `from`.
+  std::string name;             ///< Given by the user; the identity of its state.
+  role is = role::operation;
+  bool named = false;           ///< Whether a name is wanted: it has state or effects.
+  bool record_wise = false;     ///< Passes single records through: `event_time` may stand below it.
+  bool timed = false;           ///< Its rows have event times.
+  bool timed_sides = false;     ///< So have the rows of its other ports: late records, not dead ones.
+  std::string format;           ///< What its state looks like; compared on resume.
+  std::vector<port_of> inputs;  ///< By input port.
+  std::function<std::unique_ptr<runtime_operator>()> make;
+  bool wants_entry_frontiers = false;  ///< An `event_time` that fills in `batch::entry_frontiers`.
+  std::vector<std::string> unpromised;  ///< What takes this node out of "same log, same rows".
+};
+
+class graph {
+ public:
+  explicit graph(std::string name) : name_(std::move(name)) {}
+
+  const std::string& name() const { return name_; }
+  const std::vector<node>& nodes() const { return nodes_; }
+
+  /// Adds a node. Throws `std::invalid_argument` when its name is taken, or when the graph has
+  /// already been started.
+  node_id add(node fresh);
+
+  /// The source above `from`, through record-wise operators alone. Throws `std::invalid_argument`
+  /// naming `for_whom` when there is something else in between.
+  node_id source_above(port_of from, std::string_view for_whom) const;
+
+  /// The source at the top of a node's first inputs: for `event_time`, the one it stands below.
+  node_id source_of(node_id below) const;
+
+  /// Asks the `event_time` above `from` for the entry frontier of every row. Rows that windows
+  /// derive have none: there the event time takes its place.
+  void want_entry_frontiers(port_of from);
+
+  /// Whether the rows of one output have event times.
+  bool timed(port_of of) const {
+    const node& here = nodes_[of.node];
+    return of.port == 0 ? here.timed : here.timed_sides;
+  }
+
+  /// Throws `std::invalid_argument` unless rows from `of` have event times. `place`: for whom.
+  void require_timed(port_of of, const std::string& place) const;
+
+  /// How messages name a node: `window 'activity'`, or `map #3` where it has no name.
+  std::string place(node_id id) const;
+
+  void freeze() { frozen_ = true; }
+  bool frozen() const { return frozen_; }
+
+ private:
+  std::string name_;
+  std::vector<node> nodes_;
+  bool frozen_ = false;
+};
+
+using graph_handle = std::shared_ptr<graph>;
+
+/// Throws `std::invalid_argument` with `wrong`, when there is something wrong with an option.
+void require_usable(const std::string& place, const std::string& wrong);
+
+/// Throws `std::invalid_argument` when a duration given as an option is negative.
+void require_not_negative(const std::string& place, const char* option, duration given);
+
+/// Throws `std::invalid_argument` when two columns of a row have one name.
+void require_distinct(const std::string& place, const std::vector<std::string>& columns);
+
+}  // namespace freshet::detail

@@ -1,0 +1,149 @@
+// The operator behind sample. Internal.
+//
+// Threads: one task. Memory: the sampler's state, and the records of epochs not entered yet.
+#pragma once
+
+#include <freshet/core/codec.hpp>
+#include <freshet/core/weighted.hpp>
+#include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/sampling/sampler.hpp>
+
+#include <boost/describe/class.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace freshet::detail {
+
+/// A record of an epoch that the watermark has not entered.
+template <class T>
+struct early_record {
+  std::int64_t epoch = 0;
+  timestamp at = timestamp_min;
+  std::optional<timestamp> behind;  ///< Its entry frontier, where it is behind it.
+  std::uint64_t sequence = 0;
+  std::uint32_t split = 0;
+  std::uint32_t fanout = 0;
+  T value{};
+  BOOST_DESCRIBE_CLASS(early_record, (), (epoch, at, behind, sequence, split, fanout, value), (), ())
+};
+
+template <class T, class SamplerState>
+struct sample_operator_state {
+  timestamp watermark = timestamp_min;
+  SamplerState sampler{};
+  std::vector<early_record<T>> early;
+  BOOST_DESCRIBE_CLASS(sample_operator_state, (), (watermark, sampler, early), (), ())
+};
+
+template <class T, class Sampler>
+class sample_operator final : public unary_operator<T, sampled<T>> {
+ public:
+  explicit sample_operator(Sampler sampler) : sampler_(std::move(sampler)) {
+    state_.sampler = sampler_.start();
+    enter(sampler_.epoch_of(timestamp_min));
+  }
+
+  void consume(batch<T>& rows) override { share(rows); }
+
+  void share(const batch<T>& rows) override {
+    this->count_in(rows.size());
+    std::size_t cursor = 0;
+    std::size_t row = 0;
+    try {
+      for (; row < rows.size(); ++row) {
+        std::optional<timestamp> behind;
+        if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
+          behind = rows.behind[cursor++].entry_frontier;
+        }
+        // Rows that windows derived carry no entry frontier: their event time stands for it.
+        const timestamp entry = !rows.entry_frontiers.empty()
+                                    ? rows.entry_frontiers[row]
+                                    : behind.value_or(rows.times[row]);
+        const position& where = rows.positions[row];
+        if (entry < epoch_end_) {
+          judge(rows.values[row], where, rows.times[row], behind);
+        } else {
+          state_.early.push_back({sampler_.epoch_of(entry), rows.times[row], behind,
+                                  where.sequence, where.split, where.fanout, rows.values[row]});
+        }
+      }
+    } catch (...) {
+      fail_in_user_function(this->context().place, rows.positions[row]);
+    }
+    flush();
+  }
+
+  void snapshot(state_writer& to) override { to.summary(to_bytes(state_), state_.watermark); }
+
+  void restore(state_reader& from) override {
+    auto restored =
+        from_bytes<sample_operator_state<T, typename Sampler::state>>(from.summary());
+    if (!restored.ok()) from.fail(restored.status());
+    if (!sampler_.valid(restored->sampler)) from.fail("the sampler's state is not possible");
+    state_ = std::move(*restored);
+    enter(sampler_.epoch_of(state_.watermark));
+  }
+
+ protected:
+  void on_watermark(timestamp frontier) override {
+    if (frontier < state_.watermark) return;
+    state_.watermark = frontier;
+    admit(sampler_.epoch_of(frontier));
+    unary_operator<T, sampled<T>>::on_watermark(frontier);
+  }
+
+ private:
+  void enter(std::int64_t epoch) {
+    sampler_.enter(state_.sampler, epoch);
+    epoch_end_ = std::max(epoch_end_, sampler_.epoch_end(epoch));
+  }
+
+  /// Judges what waited for epochs up to `epoch`, one epoch after the other.
+  void admit(std::int64_t epoch) {
+    auto& early = state_.early;
+    std::stable_sort(early.begin(), early.end(),
+                     [](const auto& a, const auto& b) { return a.epoch < b.epoch; });
+    std::size_t admitted = 0;
+    for (; admitted < early.size() && early[admitted].epoch <= epoch; ++admitted) {
+      early_record<T>& record = early[admitted];
+      const position where{record.sequence, record.split, record.fanout};
+      try {
+        enter(record.epoch);
+        judge(record.value, where, record.at, record.behind);
+      } catch (...) {
+        fail_in_user_function(this->context().place, where);
+      }
+    }
+    early.erase(early.begin(), early.begin() + static_cast<std::ptrdiff_t>(admitted));
+    enter(epoch);
+    flush();
+  }
+
+  void judge(const T& value, const position& where, timestamp at,
+             const std::optional<timestamp>& behind) {
+    const sample_decision decision = sampler_.decide(state_.sampler, value, where);
+    if (!decision.keep) return;
+    if (behind) kept_.behind.push_back({static_cast<std::uint32_t>(kept_.size()), *behind});
+    kept_.positions.push_back(where);
+    kept_.times.push_back(at);
+    kept_.values.push_back(make_sampled(sampler_, value, decision));
+    if (kept_.size() >= batch_rows_max) flush();
+  }
+
+  void flush() {
+    this->count_out(kept_.size());
+    this->out().emit(kept_);
+  }
+
+  Sampler sampler_;
+  sample_operator_state<T, typename Sampler::state> state_;
+  timestamp epoch_end_ = timestamp_min;  ///< The first entry frontier after the current epoch.
+  batch<sampled<T>> kept_;
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,141 @@
+// The head of a task: reads the splits of one source and sends batches down the graph. Internal.
+//
+// Always reads the split with the lowest frontier, so that files or partitions of different lengths
+// stay together in event time and window state stays small. Threads: one task; wake-ups from any.
+#pragma once
+
+#include <freshet/core/batch.hpp>
+#include <freshet/core/record.hpp>
+#include <freshet/pipeline/dead_letter.hpp>
+#include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/split_board.hpp>
+#include <freshet/pipeline/source.hpp>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <boost/describe/class.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace freshet::detail {
+
+/// Where a source stood at a commit.
+struct source_commit {
+  std::vector<std::string> splits;
+  std::vector<std::string> positions;
+  std::vector<bool> ended;
+};
+BOOST_DESCRIBE_STRUCT(source_commit, (), (splits, positions, ended))
+
+/// A source as the engine drives it. All that does not depend on the rows lives here, compiled once.
+class head : public runtime_operator {
+ public:
+  enum class step_result : std::uint8_t { worked, idle, finished };
+
+  /// Opens the source, so that its splits are known. Nothing is read.
+  absl::Status open_source(std::uint32_t number);
+  /// Opens the readers where `committed` says, or at the beginning.
+  absl::Status open_readers(const std::optional<source_commit>& committed);
+  /// Reads and delivers one batch. Signals the end once every split is exhausted.
+  step_result step();
+  /// Sends a signal down the graph; an `end` only once.
+  void send(const control& what);
+
+  source_commit position() const;
+  /// Tells the readers that `at` is durable.
+  void committed(const source_commit& at);
+  /// When an idle source should be stepped again; nothing where only a wake-up tells.
+  std::optional<std::chrono::steady_clock::time_point> ask_again() const;
+  /// The lowest frontier among the splits not exhausted.
+  timestamp frontier() const;
+  bool replayable() const { return source_->replayable(); }
+  split_board& board() { return board_; }
+  const split_board& board() const { return board_; }
+
+  inlet_base& input(std::size_t) final;
+  outlet_base& output(std::size_t port) final;
+
+ protected:
+  /// Opens the description; what it gives stays with the derived class.
+  virtual absl::StatusOr<source_base*> open_description() = 0;
+  virtual absl::StatusOr<std::unique_ptr<split_cursor>> open_reader(
+      std::size_t split, std::optional<std::string_view> position) = 0;
+  /// Fills the batch and `dead` from a reader that `open_reader` gave.
+  virtual absl::StatusOr<read_state> read(split_cursor& reader, std::vector<dead_letter>& dead) = 0;
+  virtual std::size_t rows_read() const = 0;
+  /// Sends the batch, its positions numbered with `split`.
+  virtual void deliver_rows(std::uint32_t split) = 0;
+  virtual void signal_rows(const control& what) = 0;
+  virtual outlet_base& rows_output() = 0;
+
+ private:
+  struct one_split {
+    std::unique_ptr<split_cursor> reader;
+    std::shared_ptr<std::atomic<bool>> woken;
+    std::string final_position;  ///< Of an exhausted split.
+    std::uint64_t last_turn = 0;
+    bool idle = false;
+    bool ended = false;
+  };
+
+  bool all_ended() const;
+  std::optional<std::size_t> next_split();
+  void deliver(std::size_t split, read_state state);
+  void send_dead_letters(std::size_t split);
+
+  source_base* source_ = nullptr;
+  split_board board_;
+  std::vector<one_split> splits_;
+  outlet<dead_letter> dead_out_;
+  std::vector<dead_letter> dead_;
+  batch<dead_letter> dead_rows_;
+  std::uint64_t turn_ = 0;
+  bool end_sent_ = false;
+};
+
+template <class Description>
+class source_head final : public head {
+ public:
+  using row = typename Description::value_type;
+
+  explicit source_head(Description description) : description_(std::move(description)) {}
+
+ private:
+  absl::StatusOr<source_base*> open_description() override {
+    absl::StatusOr<std::unique_ptr<source<row>>> opened = description_.open();
+    if (!opened.ok()) return opened.status();
+    source_ = *std::move(opened);
+    return source_.get();
+  }
+  absl::StatusOr<std::unique_ptr<split_cursor>> open_reader(
+      std::size_t split, std::optional<std::string_view> position) override {
+    return source_->open(split, position);
+  }
+  absl::StatusOr<read_state> read(split_cursor& reader, std::vector<dead_letter>& dead) override {
+    rows_.clear();
+    return static_cast<split_reader<row>&>(reader).read(batch_rows_max, rows_, dead);
+  }
+  std::size_t rows_read() const override { return rows_.size(); }
+  void deliver_rows(std::uint32_t split) override {
+    for (freshet::position& where : rows_.positions) where.split = split;
+    out_.emit(rows_);
+  }
+  void signal_rows(const control& what) override { out_.signal(what); }
+  outlet_base& rows_output() override { return out_; }
+
+  Description description_;
+  std::unique_ptr<source<row>> source_;
+  outlet<row> out_;
+  batch<row> rows_;
+};
+
+}  // namespace freshet::detail

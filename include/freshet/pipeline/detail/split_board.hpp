@@ -1,0 +1,27 @@
+// What a source and its event_time tell each other about the source's splits. Internal.
+//
+// Shared by operators of one task, used by one thread.
+#pragma once
+
+#include <freshet/core/time.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace freshet::detail {
+
+/// Frontiers are written by `event_time` and read by the source to choose which split to read next;
+/// `silent` is written by the source and read by `event_time` to tell a split that has nothing from
+/// one that is not being read.
+struct split_board {
+  std::uint32_t source = 0;               ///< Number of the source in its pipeline.
+  std::vector<std::string> names;         ///< Of the splits, by index.
+  std::vector<timestamp> frontiers;       ///< By index; `timestamp_min` where nothing is known.
+  std::vector<bool> silent;               ///< By index; whether the last read gave nothing.
+  bool timed = false;                     ///< Whether an `event_time` reports here.
+  bool wants_entry_frontiers = false;
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,259 @@
+// The operators behind map, filter, flat_map and merge. Internal.
+//
+// Threads: one task. Memory: one scratch batch each; nothing is held between calls.
+#pragma once
+
+#include <freshet/core/batch.hpp>
+#include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/window/watermark.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace freshet::detail {
+
+/// Makes every row of an input that rejoins the minimum enter no earlier than `floor`, the combined
+/// frontier of that moment: what was promised downstream holds for it too.
+/// \return how many rows were raised behind the frontier or further behind it.
+template <class T>
+std::size_t raise_entry_frontiers(batch<T>& rows, timestamp floor) {
+  std::size_t raised = 0;
+  std::vector<behind_row> behind;
+  std::size_t cursor = 0;
+  for (std::size_t row = 0; row < rows.size() && !rows.times.empty(); ++row) {
+    std::optional<timestamp> entry;
+    if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
+      entry = rows.behind[cursor++].entry_frontier;
+    }
+    if (!rows.entry_frontiers.empty()) {
+      rows.entry_frontiers[row] = std::max(rows.entry_frontiers[row], floor);
+    }
+    if (rows.times[row] < floor && entry.value_or(timestamp_min) < floor) {
+      entry = floor;
+      ++raised;
+    }
+    if (entry) behind.push_back({static_cast<std::uint32_t>(row), *entry});
+  }
+  rows.behind.swap(behind);
+  return raised;
+}
+
+template <class T, class Out, class F>
+class map_operator final : public unary_operator<T, Out> {
+ public:
+  explicit map_operator(F f) : f_(std::move(f)) {}
+
+  void consume(batch<T>& rows) override {
+    transform(rows);
+    rows_.swap_columns(rows);
+    send();
+  }
+  void share(const batch<T>& rows) override {
+    transform(rows);
+    rows_.copy_columns(rows);
+    send();
+  }
+
+ private:
+  void transform(const batch<T>& rows) {
+    this->count_in(rows.size());
+    rows_.values.reserve(rows.size());
+    std::size_t row = 0;
+    try {
+      for (; row < rows.size(); ++row) rows_.values.push_back(std::invoke(f_, rows.values[row]));
+    } catch (...) {
+      fail_in_user_function(this->context().place, rows.positions[row]);
+    }
+  }
+  void send() {
+    this->count_out(rows_.size());
+    this->out().emit(rows_);
+  }
+
+  F f_;
+  batch<Out> rows_;
+};
+
+template <class T, class F>
+class filter_operator final : public unary_operator<T, T> {
+ public:
+  explicit filter_operator(F f) : f_(std::move(f)) {}
+
+  void consume(batch<T>& rows) override {
+    this->count_in(rows.size());
+    std::size_t at = 0;
+    try {
+      rows.keep_rows([&](std::size_t row) {
+        at = row;
+        return static_cast<bool>(std::invoke(f_, std::as_const(rows.values[row])));
+      });
+    } catch (...) {
+      fail_in_user_function(this->context().place, rows.positions[at]);
+    }
+    this->count_out(rows.size());
+    this->out().emit(rows);
+  }
+
+ private:
+  F f_;
+};
+
+/// What a function given to `flat_map` calls for every row.
+template <class Out>
+class emitter {
+ public:
+  virtual void operator()(Out row) = 0;
+
+ protected:
+  ~emitter() = default;
+};
+
+template <class T, class Out, class F>
+class flat_map_operator final : public unary_operator<T, Out>, private emitter<Out> {
+ public:
+  explicit flat_map_operator(F f) : f_(std::move(f)) {}
+
+  void consume(batch<T>& rows) override { share(rows); }
+
+  void share(const batch<T>& rows) override {
+    this->count_in(rows.size());
+    input_ = &rows;
+    cursor_ = 0;
+    try {
+      for (row_ = 0; row_ < rows.size(); ++row_) {
+        // Rows of one source record stand side by side, also below another flat_map, so that
+        // counting on gives each of them an index of its own.
+        const position& where = rows.positions[row_];
+        if (where.sequence != last_.sequence || where.split != last_.split || where.fanout == 0) {
+          fanout_ = 0;
+        }
+        last_ = where;
+        std::invoke(f_, rows.values[row_], static_cast<emitter<Out>&>(*this));
+        if (failure_) std::rethrow_exception(failure_);
+      }
+    } catch (...) {
+      fail_in_user_function(this->context().place, rows.positions[row_]);
+    }
+    flush();
+  }
+
+ private:
+  void operator()(Out value) override {
+    if (failure_) std::rethrow_exception(failure_);
+    rows_.append_row(*input_, row_, std::move(value), cursor_);
+    rows_.positions.back().fanout = fanout_++;
+    if (rows_.size() < batch_rows_max) return;
+    try {
+      flush();
+    } catch (...) {
+      // The user's function stands in between and may catch it: the job must end all the same.
+      failure_ = std::current_exception();
+      throw;
+    }
+  }
+  void flush() {
+    this->count_out(rows_.size());
+    this->out().emit(rows_);
+  }
+
+  F f_;
+  batch<Out> rows_;
+  const batch<T>* input_ = nullptr;
+  std::size_t row_ = 0;
+  std::size_t cursor_ = 0;
+  position last_;
+  std::uint32_t fanout_ = 0;
+  std::exception_ptr failure_;  ///< Of an operator below, on its way through the user's function.
+};
+
+template <class T>
+class merge_operator final : public runtime_operator {
+ public:
+  explicit merge_operator(std::size_t ports) : minimum_(ports), ended_(0), barriers_(0) {
+    for (std::size_t port = 0; port < ports; ++port) {
+      ports_.push_back(std::make_unique<port_inlet>(*this, port));
+    }
+  }
+
+  inlet_base& input(std::size_t port) override { return *ports_[port]; }
+  outlet_base& output(std::size_t) override { return out_; }
+
+ private:
+  class port_inlet final : public inlet<T> {
+   public:
+    port_inlet(merge_operator& owner, std::size_t port) : owner_(owner), port_(port) {}
+    void consume(batch<T>& rows) override {
+      operator_counters& counters = *owner_.context().counters;
+      operator_counters::add(counters.records_in, rows.size());
+      if (floor_) {
+        operator_counters::add(counters.realigned, raise_entry_frontiers(rows, *floor_));
+      }
+      operator_counters::add(counters.records_out, rows.size());
+      owner_.out_.emit(rows);
+    }
+    void realign_to(timestamp floor) { floor_ = floor; }
+    void caught_up_with(timestamp frontier) {
+      if (floor_ && frontier >= *floor_) floor_.reset();
+    }
+    void signal(const control& what) override { owner_.signal(port_, what); }
+
+   private:
+    merge_operator& owner_;
+    std::size_t port_;
+    std::optional<timestamp> floor_;  ///< While the input catches up after idleness.
+  };
+
+  void signal(std::size_t port, const control& what) {
+    switch (what.what) {
+      case control::kind::watermark:
+        publish(minimum_.advance(port, what.frontier));
+        ports_[port]->caught_up_with(minimum_.frontier_of(port));
+        return;
+      case control::kind::idle:
+        publish(minimum_.set_idle(port));
+        return;
+      case control::kind::active:
+        publish(minimum_.set_active(port));
+        if (minimum_.frontier_of(port) < minimum_.frontier()) {
+          ports_[port]->realign_to(minimum_.frontier());
+        }
+        return;
+      case control::kind::end:
+        publish(minimum_.finish(port));
+        if (++ended_ == ports_.size()) out_.signal(what);
+        return;
+      case control::kind::barrier:
+        // The task aligns barriers before it lets them in, so no data comes between the ports'.
+        if (++barriers_ == ports_.size()) {
+          barriers_ = 0;
+          out_.signal(what);
+        }
+        return;
+      default:
+        return;  // Signals of a source to its event_time end above a merge.
+    }
+  }
+
+  void publish(const frontier_change& change) {
+    if (change.frontier) {
+      out_.signal({.what = control::kind::watermark, .frontier = *change.frontier});
+    }
+    if (change.became_idle) out_.signal({.what = control::kind::idle});
+    if (change.became_active) out_.signal({.what = control::kind::active});
+  }
+
+  std::vector<std::unique_ptr<port_inlet>> ports_;
+  outlet<T> out_;
+  frontier_minimum minimum_;
+  std::size_t ended_;
+  std::size_t barriers_;
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,258 @@
+// The operator behind windows: what is on time is applied as it comes, what is behind its frontier
+// is held until the order of the log is known. The kernel holds the windows themselves. Internal.
+//
+// Why results do not depend on batches or schedules: an on-time record cannot be late for any of its
+// windows, and such records commute. A record behind its entry frontier `ef` is applied when the
+// watermark has passed `ef`, in the order (ef, position), after the windows that `ef` closes have
+// fired. So every window fires with the same records, and every record meets the same windows.
+//
+// Threads: one task. Memory: the kernel's windows and the held records.
+#pragma once
+
+#include <freshet/core/codec.hpp>
+#include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/window_row.hpp>
+
+#include <boost/describe/class.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace freshet::detail {
+
+/// A record behind its entry frontier, waiting for its turn.
+template <class T>
+struct held_record {
+  timestamp entry_frontier = timestamp_min;
+  timestamp at = timestamp_min;
+  std::uint64_t sequence = 0;
+  std::uint32_t split = 0;
+  std::uint32_t fanout = 0;
+  std::uint64_t hash = 0;
+  T value{};
+
+  position where() const { return {sequence, split, fanout}; }
+  /// Turns a vector into a heap with the earliest turn on top.
+  friend bool operator<(const held_record& a, const held_record& b) {
+    if (a.entry_frontier != b.entry_frontier) return a.entry_frontier > b.entry_frontier;
+    return a.where() > b.where();
+  }
+  BOOST_DESCRIBE_CLASS(held_record, (), (entry_frontier, at, sequence, split, fanout, hash, value),
+                       (), ())
+};
+
+template <class T>
+struct window_operator_state {
+  timestamp watermark = timestamp_min;
+  std::vector<held_record<T>> held;
+  BOOST_DESCRIBE_CLASS(window_operator_state, (), (watermark, held), (), ())
+};
+
+/// What became of a record behind its frontier.
+enum class late_outcome : std::uint8_t { accepted, late, unassigned };
+
+/// Collects the rows that windows fire and sends them on in batches.
+template <class Row>
+class row_collector {
+ public:
+  row_collector(outlet<Row>& to, const operator_context& context) : to_(to), context_(context) {}
+
+  /// `entry_frontier`: of the late record that made a fired window fire again.
+  void add(Row row, std::uint64_t hash, std::optional<timestamp> entry_frontier) {
+    const timestamp at = saturating_subtract(row.window.end, duration{1});
+    if (entry_frontier && at < *entry_frontier) {
+      rows_.behind.push_back({static_cast<std::uint32_t>(rows_.size()), *entry_frontier});
+    }
+    const auto begin = static_cast<std::uint64_t>(row.window.begin.time_since_epoch().count());
+    rows_.positions.push_back({combine_hashes(hash, begin), context_.number, 0});
+    rows_.times.push_back(at);
+    rows_.values.push_back(std::move(row));
+    ++emitted_;
+    if (rows_.size() >= batch_rows_max) flush();
+  }
+
+  void flush() {
+    operator_counters::add(context_.counters->records_out, rows_.size());
+    to_.emit(rows_);
+  }
+
+  /// True once per slice: it is time to let others run.
+  bool slice_is_full() {
+    if (emitted_ < slice_rows) return false;
+    emitted_ = 0;
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t slice_rows = 4 * batch_rows_max;
+
+  outlet<Row>& to_;
+  const operator_context& context_;
+  batch<Row> rows_;
+  std::size_t emitted_ = 0;
+};
+
+/// `Kernel` offers: `row`, `add`, `add_behind`, `fire_until`, `downstream_frontier`, `snapshot`,
+/// `restore`; see fixed_window_kernel.hpp and session_kernel.hpp.
+template <class T, class KeyOf, class Kernel>
+class window_operator final : public unary_operator<T, typename Kernel::row> {
+ public:
+  window_operator(KeyOf key_of, Kernel kernel)
+      : key_of_(std::move(key_of)),
+        kernel_(std::move(kernel)),
+        collector_(this->out(), this->context()) {}
+
+  outlet_base& output(std::size_t port) override {
+    if (port == 0) return this->out();
+    return late_;
+  }
+
+  void consume(batch<T>& rows) override { share(rows); }
+
+  void share(const batch<T>& rows) override {
+    this->count_in(rows.size());
+    std::uint64_t unassigned = 0;
+    std::size_t cursor = 0;
+    std::size_t row = 0;
+    try {
+      for (; row < rows.size(); ++row) {
+        if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
+          hold(rows, row, rows.behind[cursor++].entry_frontier);
+          continue;
+        }
+        const bool assigned =
+            kernel_.add(rows.hashes[row], key_of_record(key_of_, rows.values[row]), rows.values[row],
+                        order_key{rows.times[row], rows.positions[row]});
+        if (!assigned) ++unassigned;
+      }
+    } catch (...) {
+      fail_in_user_function(this->context().place, rows.positions[row]);
+    }
+    if (unassigned > 0) operator_counters::add(this->context().counters->unassigned, unassigned);
+  }
+
+  bool resume() override { return advance(); }
+
+  void snapshot(state_writer& to) override {
+    to.summary(to_bytes(window_operator_state<T>{watermark_, held_}), watermark_);
+    kernel_.snapshot(to);
+  }
+
+  void restore(state_reader& from) override {
+    auto state = from_bytes<window_operator_state<T>>(from.summary());
+    if (!state.ok()) from.fail(state.status());
+    watermark_ = state->watermark;
+    held_ = std::move(state->held);
+    std::make_heap(held_.begin(), held_.end());
+    kernel_.restore(from, watermark_);
+  }
+
+ protected:
+  void on_watermark(timestamp frontier) override {
+    // An equal one passes on as well: after a restart it repeats what is promised already.
+    if (frontier < watermark_) return;
+    target_ = frontier;
+    if (unfinished_) return;
+    unfinished_ = true;
+    if (!advance()) this->context().task->defer(*this);
+  }
+
+  void forward(const control& what) override {
+    // Nothing overtakes the rows of an unfinished fire.
+    if (unfinished_) {
+      waiting_.push_back(what);
+      return;
+    }
+    this->out().signal(what);
+    late_.signal(what);
+  }
+
+ private:
+  void hold(const batch<T>& rows, std::size_t row, timestamp entry_frontier) {
+    const position& where = rows.positions[row];
+    held_.push_back({entry_frontier, rows.times[row], where.sequence, where.split, where.fanout,
+                     rows.hashes[row], rows.values[row]});
+    std::push_heap(held_.begin(), held_.end());
+  }
+
+  /// Whether no record can come any more that would have to be applied before one that entered at
+  /// `entry_frontier`. With one split the log's own order settles equal frontiers.
+  bool settled(timestamp entry_frontier) const {
+    return this->context().single_split ? entry_frontier <= target_ : entry_frontier < target_;
+  }
+
+  /// Moves to `target_`; false when a slice of rows was emitted and there is more to do.
+  bool advance() {
+    while (!held_.empty() && settled(held_.front().entry_frontier)) {
+      if (!fire_until(held_.front().entry_frontier)) return pause();
+      std::pop_heap(held_.begin(), held_.end());
+      apply_behind(held_.back());
+      held_.pop_back();
+    }
+    if (!fire_until(target_)) return pause();
+    watermark_ = target_;
+    collector_.flush();
+    send_late();
+    unfinished_ = false;
+    forward({.what = control::kind::watermark,
+             .frontier = kernel_.downstream_frontier(watermark_)});
+    for (const control& what : std::exchange(waiting_, {})) forward(what);
+    return true;
+  }
+
+  bool fire_until(timestamp frontier) {
+    try {
+      return kernel_.fire_until(frontier, collector_);
+    } catch (...) {
+      fail_in_user_function(this->context().place, "while a window fired");
+    }
+  }
+
+  bool pause() {
+    collector_.flush();
+    return false;
+  }
+
+  void apply_behind(held_record<T>& record) {
+    late_outcome outcome = late_outcome::accepted;
+    const order_key key{record.at, record.where()};
+    try {
+      outcome = kernel_.add_behind(record.hash, key_of_record(key_of_, std::as_const(record.value)),
+                                   record.value, key, record.entry_frontier, collector_);
+    } catch (...) {
+      fail_in_user_function(this->context().place, record.where());
+    }
+    if (outcome == late_outcome::unassigned) {
+      operator_counters::add(this->context().counters->unassigned, 1);
+    } else if (outcome == late_outcome::late) {
+      operator_counters::add(this->context().counters->late, 1);
+      if (!late_.connected()) return;
+      late_rows_.behind.push_back(
+          {static_cast<std::uint32_t>(late_rows_.size()), record.entry_frontier});
+      late_rows_.positions.push_back(record.where());
+      late_rows_.times.push_back(record.at);
+      late_rows_.values.push_back(std::move(record.value));
+      if (late_rows_.size() >= batch_rows_max) send_late();
+    }
+  }
+
+  void send_late() { late_.emit(late_rows_); }
+
+  KeyOf key_of_;
+  Kernel kernel_;
+  row_collector<typename Kernel::row> collector_;
+  outlet<T> late_;
+  batch<T> late_rows_;
+  std::vector<held_record<T>> held_;  ///< A heap: the earliest turn on top.
+  timestamp watermark_ = timestamp_min;
+  timestamp target_ = timestamp_min;
+  bool unfinished_ = false;  ///< On the way from `watermark_` to `target_`.
+  std::vector<control> waiting_;
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,50 @@
+// A running pipeline, in a thread of its own.
+//
+// All members may be called from any thread but from inside the pipeline's own functions.
+#pragma once
+
+#include <freshet/pipeline/run_options.hpp>
+
+#include <absl/status/status.h>
+
+#include <memory>
+
+namespace freshet {
+
+namespace detail {
+class job_runner;
+}  // namespace detail
+
+/// Returned by `pipeline::start`. Destroying it stops the job and waits for it.
+class job {
+ public:
+  explicit job(std::unique_ptr<detail::job_runner> runner);
+  job(job&&) noexcept;
+  job& operator=(job&&) noexcept;
+  ~job();
+
+  /// Asks the job to commit and stop. Open windows stay in the checkpoint for the next start;
+  /// without checkpoints they are given up, and sinks complete what they have. Does not wait.
+  void stop();
+
+  /// Asks the job to treat what it has read as all there is: every window closes, sinks complete,
+  /// and the job counts as finished. Does not wait.
+  void drain();
+
+  /// Waits for the end: of the input, or of a `stop` or `drain`. Returns the first error, if any.
+  absl::Status wait();
+
+  /// Waits for the end, but no longer than `at_most`; true when it has come.
+  bool wait_for(duration at_most);
+
+  /// Counts so far.
+  job_metrics metrics() const;
+
+  /// What the run came to. Before its end, only whether it `resumed` and has `nothing_to_do`.
+  const run_summary& summary() const;
+
+ private:
+  std::unique_ptr<detail::job_runner> runner_;
+};
+
+}  // namespace freshet

@@ -1,0 +1,95 @@
+// How a pipeline runs, and what it tells about its run. Plain values.
+#pragma once
+
+#include <freshet/core/time.hpp>
+#include <freshet/state/backend.hpp>
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshet {
+
+/// What to do about commits found in the checkpoint directory.
+enum class resume : std::uint8_t {
+  automatic,  ///< Go on from the newest commit; start fresh, and say so, where there is none.
+  required,   ///< Refuse to start without a commit.
+  never,      ///< Refuse to start with one.
+};
+
+/// Where and how often to commit.
+struct checkpoint_options {
+  /// A directory of this job's own, made when missing. Empty: no checkpoints.
+  std::string directory;
+  /// Processing time between commits. Positive.
+  duration every = std::chrono::seconds(1);
+  /// Opens what commits go to instead of a directory: a backend of the application's own, or
+  /// `memory_backend` in tests.
+  std::function<absl::StatusOr<std::unique_ptr<state_backend>>()> backend = nullptr;
+
+  bool enabled() const { return backend || !directory.empty(); }
+};
+
+struct run_options {
+  /// Number of workers. Only 1 exists so far: the whole job runs in one thread.
+  std::size_t parallelism = 1;
+  checkpoint_options checkpoint;
+  freshet::resume resume = freshet::resume::automatic;
+  /// Processing time, for tests that move it by hand: commits and idle timeouts go by it, asked at
+  /// least every millisecond. Must not go back. Empty: the steady clock.
+  std::function<std::chrono::steady_clock::time_point()> clock = nullptr;
+};
+
+/// Counts of one operator, since the job began: they are part of every commit, so that a resumed job
+/// counts on, and ends with the counts of an uninterrupted one.
+struct operator_metrics {
+  std::string place;  ///< `window 'activity'`.
+  std::string kind;   ///< `window`.
+  std::string name;   ///< `activity`; may be empty.
+  std::uint64_t records_in = 0;
+  std::uint64_t records_out = 0;
+  std::uint64_t late = 0;        ///< Records late for all of their windows.
+  std::uint64_t dead = 0;        ///< Records that could not be used.
+  std::uint64_t unassigned = 0;  ///< Records that no window wants.
+  std::uint64_t realigned = 0;   ///< Records of an input that came back from idleness.
+};
+
+struct job_metrics {
+  std::vector<operator_metrics> operators;  ///< In the order of composition.
+  std::uint64_t checkpoints = 0;            ///< Committed by this run.
+
+  /// Sums over all operators; `records` counts what the sources read, `rows` what sinks took.
+  std::uint64_t records() const;
+  std::uint64_t rows() const;
+  std::uint64_t late() const;
+  std::uint64_t dead() const;
+  std::uint64_t unassigned() const;
+
+  /// The counts of one operator: `of("to", "out")`. All zero when there is none of that kind and name.
+  operator_metrics of(std::string_view kind, std::string_view name) const;
+};
+
+/// What a run came to.
+struct run_summary {
+  bool resumed = false;        ///< Went on from a commit.
+  bool nothing_to_do = false;  ///< The commit found was that of a finished job.
+  bool finished = false;       ///< Reached the end of its input, or was drained.
+  double seconds = 0;
+  job_metrics metrics;
+  /// The end-to-end guarantee across restarts, and which end limits it.
+  std::string guarantee;
+  /// What this pipeline contains that "same log in, same rows out" does not cover, by name.
+  std::vector<std::string> unpromised;
+
+  /// All of it in a few lines for people.
+  std::string to_text() const;
+};
+
+}  // namespace freshet

@@ -1,0 +1,151 @@
+// window and aggregate: what happened per key and span of event time.
+//
+// Results are a function of the log: lateness is judged by the frontier that a record's own split
+// had when the record entered, so batch sizes, schedules and restarts change nothing. See
+// docs/reference/time.md for the rules and their exceptions.
+#pragma once
+
+#include <freshet/aggregate/aggregate.hpp>
+#include <freshet/core/codec.hpp>
+#include <freshet/core/weighted.hpp>
+#include <freshet/pipeline/detail/aggregate_set.hpp>
+#include <freshet/pipeline/detail/fixed_window_kernel.hpp>
+#include <freshet/pipeline/detail/row_matching.hpp>
+#include <freshet/pipeline/detail/session_kernel.hpp>
+#include <freshet/pipeline/detail/window_operator.hpp>
+#include <freshet/pipeline/keying.hpp>
+#include <freshet/pipeline/transform.hpp>
+#include <freshet/pipeline/window_options.hpp>
+#include <freshet/pipeline/window_row.hpp>
+#include <freshet/window/assigner.hpp>
+
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace freshet {
+
+/// Records with key and windows, on the way to `aggregate`.
+template <class T, class KeyOf, class Assigner>
+class windowed_stream {
+ public:
+  windowed_stream(keyed_stream<T, KeyOf> records, Assigner assigner, window_options options)
+      : records_(std::move(records)), assigner_(std::move(assigner)), options_(options) {}
+
+  const keyed_stream<T, KeyOf>& records() const { return records_; }
+  const Assigner& assigner() const { return assigner_; }
+  const window_options& options() const { return options_; }
+
+  template <class Operator>
+    requires std::is_invocable_v<const Operator&, const windowed_stream&>
+  friend auto operator|(const windowed_stream& upstream, const Operator& operation) {
+    return operation(upstream);
+  }
+
+ private:
+  keyed_stream<T, KeyOf> records_;
+  Assigner assigner_;
+  window_options options_;
+};
+
+/// The rows that windows fire, and the records that came too late for all of their windows.
+template <class T, class Row>
+class aggregated_stream : public stream<Row> {
+ public:
+  using stream<Row>::stream;
+
+  aggregated_stream(detail::graph_handle graph, detail::port_of from,
+                    std::vector<std::string> columns, std::vector<std::string> record_columns)
+      : stream<Row>(std::move(graph), from, std::move(columns)),
+        record_columns_(std::move(record_columns)) {}
+
+  /// Records that were late for every one of their windows, once each, in a reproducible order.
+  /// Counted in any case.
+  stream<T> late() const {
+    return {this->graph(), {this->from().node, late_port}, record_columns_};
+  }
+
+  /// The rows as described structs: columns are matched with members by name (`window_start` and
+  /// `window_end` are timestamps), values converted where C++ does so without narrowing kinds.
+  /// Throws `std::invalid_argument` naming a member that has no column, or one of another kind.
+  template <described As>
+  stream<As> as() const {
+    return *this | map(detail::row_matcher<Row, As>(this->columns()));
+  }
+
+ private:
+  static constexpr std::size_t late_port = 1;
+  std::vector<std::string> record_columns_;
+};
+
+/// Puts each record of a key into the spans that `assigner` gives for its event time.
+/// Throws `std::invalid_argument` when parameters are out of range.
+template <window_assigner Assigner>
+auto window(Assigner assigner, window_options options = {}) {
+  return [assigner = std::move(assigner), options]<class T, class KeyOf>(
+             const keyed_stream<T, KeyOf>& upstream) {
+    return windowed_stream<T, KeyOf, Assigner>(upstream, assigner, options);
+  };
+}
+
+/// One row per key and window, with one value per aggregate. `name` identifies the state across
+/// restarts. Throws `std::invalid_argument` when the records have no event times, when an option is
+/// out of range, when two columns of the row have one name, or when the name is taken.
+template <class... Aggregates>
+auto aggregate(std::string name, Aggregates... aggregates) {
+  static_assert(sizeof...(Aggregates) > 0,
+                "freshet: aggregate needs at least one aggregate, such as count(\"records\")");
+  return [=]<class T, class KeyOf, class Assigner>(
+             const windowed_stream<T, KeyOf, Assigner>& upstream) {
+    using key = typename keyed_stream<T, KeyOf>::key_type;
+    static_assert((aggregate_of<Aggregates, T> && ...),
+                  "freshet: an aggregate does not fit these records; check that its member pointer "
+                  "or function takes a record of this stream, and that sums and means get numbers");
+    constexpr bool all_honour_weight = (detail::honours_weight<Aggregates> && ...);
+    static_assert(!is_sampled<T> || all_honour_weight,
+                  "freshet: these records are a sample, and an aggregate of them ignores their "
+                  "weights; use one that declares honours_weight, or map to the value first to say "
+                  "that the plain numbers are meant");
+    static_assert(checkpointable<T> && checkpointable<key>,
+                  "freshet: records and keys of windows must be checkpointable; describe them with "
+                  "BOOST_DESCRIBE_STRUCT, or specialise freshet::codec");
+    using parts = detail::aggregate_set<T, Aggregates...>;
+    using kernel =
+        std::conditional_t<Assigner::merges, detail::session_kernel<T, key, Assigner, parts>,
+                           detail::fixed_window_kernel<T, key, Assigner, parts>>;
+    using row = typename kernel::row;
+
+    const keyed_stream<T, KeyOf>& keyed = upstream.records();
+    const stream<T>& records = keyed.records();
+    const parts set(aggregates...);
+    const window_options& options = upstream.options();
+    const std::string place = "window '" + name + "'";
+    detail::require_usable(place, upstream.assigner().check());
+    detail::require_not_negative(place, "allowed lateness", options.allowed_lateness);
+    records.graph()->require_timed(records.from(), place);
+    std::vector<std::string> names = columns<row>::names(keyed.key_name(), set.names());
+    detail::require_distinct(place, names);
+    detail::node fresh;
+    fresh.kind = "window";
+    fresh.name = name;
+    fresh.named = true;
+    fresh.timed = true;
+    fresh.timed_sides = true;
+    fresh.inputs = {records.from()};
+    fresh.format = upstream.assigner().describe() + " lateness " +
+                   to_text(options.allowed_lateness) +
+                   (options.fire == firing::on_time ? "" : " at close") + " | key " +
+                   format_of<key>() + " | " + set.format() + " | records " + format_of<T>();
+    fresh.make = [key_of = keyed.key_of(), assigner = upstream.assigner(), options, set] {
+      return std::make_unique<detail::window_operator<T, KeyOf, kernel>>(
+          key_of, kernel(assigner, options, set));
+    };
+    const detail::node_id id = records.graph()->add(std::move(fresh));
+    return aggregated_stream<T, row>(records.graph(), {id, 0}, std::move(names),
+                                     records.columns());
+  };
+}
+
+}  // namespace freshet

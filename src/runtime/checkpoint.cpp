@@ -1,0 +1,290 @@
+#include "checkpoint.hpp"
+
+#include <freshet/state/rocksdb.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace freshet::detail {
+
+namespace {
+
+/// Keys of state rows: state number, hash (both big endian, so that rows sort by key group, hash,
+/// key), then the operator's own key bytes.
+constexpr std::size_t key_prefix_bytes = 12;
+
+template <class Unsigned>
+void append_big_endian(std::string& to, Unsigned value) {
+  for (int shift = static_cast<int>(sizeof(Unsigned)) * 8 - 8; shift >= 0; shift -= 8) {
+    to.push_back(static_cast<char>((value >> shift) & 0xff));
+  }
+}
+
+std::string state_prefix(std::uint32_t state) {
+  std::string bytes;
+  append_big_endian(bytes, state);
+  return bytes;
+}
+
+class draft_writer final : public state_writer {
+ public:
+  draft_writer(snapshot_draft& draft, operator_record& record) : draft_(draft), record_(record) {}
+
+  void put(std::uint64_t hash, std::string_view key, timestamp expires_at,
+           std::string_view value) override {
+    const auto expiry = encode_expiry(expires_at);
+    std::string stored(expiry.begin(), expiry.end());
+    stored.append(value);
+    draft_.changes.push_back({row_key(hash, key), std::move(stored)});
+  }
+  void erase(std::uint64_t hash, std::string_view key) override {
+    draft_.changes.push_back({row_key(hash, key), std::nullopt});
+  }
+  void summary(std::string bytes, timestamp frontier) override {
+    record_.summary = std::move(bytes);
+    record_.frontier = frontier;
+  }
+
+ private:
+  std::string row_key(std::uint64_t hash, std::string_view key) const {
+    std::string bytes;
+    bytes.reserve(key_prefix_bytes + key.size());
+    append_big_endian(bytes, record_.state);
+    append_big_endian(bytes, hash);
+    bytes.append(key);
+    return bytes;
+  }
+
+  snapshot_draft& draft_;
+  operator_record& record_;
+};
+
+class record_reader final : public state_reader {
+ public:
+  record_reader(state_backend& backend, const operator_record& record, std::string place)
+      : backend_(backend), record_(record), place_(std::move(place)) {}
+
+  std::string_view summary() const override { return record_.summary; }
+
+  void rows(const std::function<void(std::uint64_t, std::string_view, std::string_view)>& row)
+      override {
+    check(backend_.scan(state_prefix(record_.state),
+                        [&](std::string_view key, std::string_view value) -> absl::Status {
+                          if (key.size() < key_prefix_bytes || value.size() < expiry_bytes) {
+                            fail("a row is too short");
+                          }
+                          // Rows that had expired at the commit may or may not be gone by now.
+                          if (decode_expiry(value) <= record_.frontier) return absl::OkStatus();
+                          std::uint64_t hash = 0;
+                          for (std::size_t i = 4; i < key_prefix_bytes; ++i) {
+                            hash = hash << 8 | static_cast<unsigned char>(key[i]);
+                          }
+                          row(hash, key.substr(key_prefix_bytes), value.substr(expiry_bytes));
+                          return absl::OkStatus();
+                        }));
+  }
+
+  [[noreturn]] void fail(std::string_view reason) const override {
+    throw job_failure(absl::DataLossError(
+        fmt::format("{}: its state is damaged ({}); go back to a copy of the directory", place_,
+                    reason)));
+  }
+
+ private:
+  state_backend& backend_;
+  const operator_record& record_;
+  std::string place_;
+};
+
+}  // namespace
+
+std::string state_identity(const node& of) {
+  const bool keeps_state = of.is == node::role::operation && (of.named || of.kind == "event_time");
+  return keeps_state ? of.kind + " '" + of.name + "'" : std::string();
+}
+
+std::string checkpointer::place() const {
+  return options_.checkpoint.backend
+             ? std::string("checkpoint")
+             : fmt::format("checkpoint '{}'", options_.checkpoint.directory);
+}
+
+absl::Status checkpointer::open() {
+  if (!enabled()) return absl::OkStatus();
+  for (node_id id = 0; id < graph_.nodes().size(); ++id) {
+    const node& each = graph_.nodes()[id];
+    if (each.named && each.name.empty()) {
+      return absl::InvalidArgumentError(fmt::format(
+          "{}: it has no name, by which a checkpoint would know its state; give it one",
+          graph_.place(id)));
+    }
+  }
+  absl::StatusOr<std::unique_ptr<state_backend>> backend =
+      options_.checkpoint.backend
+          ? options_.checkpoint.backend()
+          : open_rocksdb({.directory = options_.checkpoint.directory, .job = graph_.name()});
+  if (!backend.ok()) return backend.status();
+  backend_ = *std::move(backend);
+  absl::StatusOr<std::optional<std::string>> bytes = backend_->manifest();
+  if (!bytes.ok()) return bytes.status();
+  if (!*bytes) {
+    if (options_.resume == resume::required) {
+      return absl::NotFoundError(place() +
+                                 ": nothing is committed there, and resume is required; give the "
+                                 "directory of an earlier run, or allow a fresh start");
+    }
+    return absl::OkStatus();
+  }
+  if (options_.resume == resume::never) {
+    return absl::FailedPreconditionError(place() +
+                                         ": it holds commits of an earlier run; resume from them, "
+                                         "or give a new directory");
+  }
+  absl::StatusOr<manifest> decoded = decode_manifest(**bytes);
+  if (!decoded.ok()) {
+    return absl::Status(decoded.status().code(), fmt::format("{}: {}", place(),
+                                                             std::string(decoded.status().message())));
+  }
+  found_ = *std::move(decoded);
+  newest_ = *found_;
+  if (absl::Status wrong = match_operators(); !wrong.ok()) return wrong;
+  return match_ends();
+}
+
+absl::Status checkpointer::match_operators() {
+  std::map<std::string, node_id> present;
+  for (node_id id = 0; id < graph_.nodes().size(); ++id) {
+    if (const std::string identity = state_identity(graph_.nodes()[id]); !identity.empty()) {
+      present.emplace(identity, id);
+    }
+  }
+  for (const operator_record& record : found_->operators) {
+    const std::string identity = record.kind + " '" + record.name + "'";
+    const auto here = present.find(identity);
+    if (here == present.end()) {
+      return absl::FailedPreconditionError(fmt::format(
+          "{}: it holds state of {}, which the pipeline does not have; keep the operator and its "
+          "name, or give a new directory",
+          place(), identity));
+    }
+    const std::string& format = graph_.nodes()[here->second].format;
+    if (record.format != format) {
+      return absl::FailedPreconditionError(
+          fmt::format("{}: state of {} has format [{}], the pipeline's is [{}]; run it as it was, "
+                      "or give a new directory",
+                      place(), identity, record.format, format));
+    }
+    states_.emplace(identity, record.state);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status checkpointer::match_ends() const {
+  const auto find = [this](node::role role, const std::string& name) -> const node* {
+    for (const node& each : graph_.nodes()) {
+      if (each.is == role && each.name == name) return &each;
+    }
+    return nullptr;
+  };
+  for (const source_record& record : found_->sources) {
+    const node* here = find(node::role::source, record.name);
+    if (here == nullptr) {
+      return absl::FailedPreconditionError(fmt::format(
+          "{}: it holds positions of source '{}', which the pipeline does not have; keep the "
+          "source and its name, or give a new directory",
+          place(), record.name));
+    }
+    if (here->format != record.format) {
+      return absl::FailedPreconditionError(
+          fmt::format("{}: source '{}' was read as [{}], the pipeline reads [{}]; run it as it was, "
+                      "or give a new directory",
+                      place(), record.name, record.format, here->format));
+    }
+  }
+  for (const sink_record& record : found_->sinks) {
+    if (find(node::role::sink, record.name) == nullptr) {
+      return absl::FailedPreconditionError(fmt::format(
+          "{}: it holds what sink '{}' has committed, which the pipeline does not have; keep the "
+          "sink and its name, or give a new directory",
+          place(), record.name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::optional<source_commit> checkpointer::source(std::string_view name) const {
+  if (!found_) return std::nullopt;
+  for (const source_record& record : found_->sources) {
+    if (record.name == name) return record.at;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> checkpointer::sink_token(std::string_view name) const {
+  if (!found_) return std::nullopt;
+  for (const sink_record& record : found_->sinks) {
+    if (record.name == name) return record.token;
+  }
+  return std::nullopt;
+}
+
+const operator_record* checkpointer::found_operator(const std::string& identity) const {
+  if (!found_) return nullptr;
+  for (const operator_record& record : found_->operators) {
+    if (record.kind + " '" + record.name + "'" == identity) return &record;
+  }
+  return nullptr;
+}
+
+void checkpointer::restore(node_id node, runtime_operator& to) {
+  const std::string identity = state_identity(graph_.nodes()[node]);
+  if (identity.empty()) return;
+  const operator_record* record = found_operator(identity);
+  if (record == nullptr) return;
+  record_reader reader(*backend_, *record, fmt::format("{}: {}", place(), identity));
+  to.restore(reader);
+}
+
+void checkpointer::collect(node_id node, runtime_operator& from, snapshot_draft& into) {
+  const auto& described = graph_.nodes()[node];
+  const std::string identity = state_identity(described);
+  if (identity.empty()) return;
+  const auto number = states_.emplace(identity, static_cast<std::uint32_t>(states_.size())).first;
+  operator_record& record = into.operators[node];
+  record.kind = described.kind;
+  record.name = described.name;
+  record.format = described.format;
+  record.state = number->second;
+  draft_writer writer(into, record);
+  from.snapshot(writer);
+}
+
+absl::Status checkpointer::commit(snapshot_draft draft, std::vector<source_record> sources,
+                                  std::vector<sink_record> sinks,
+                                  std::vector<counter_record> counters, bool finished) {
+  manifest next;
+  next.epoch = newest_.epoch + 1;
+  next.key_groups = newest_.epoch == 0 ? key_groups_default : newest_.key_groups;
+  next.finished = finished;
+  next.sources = std::move(sources);
+  next.sinks = std::move(sinks);
+  next.counters = std::move(counters);
+  std::vector<state_horizon> horizons;
+  for (auto& [id, record] : draft.operators) {
+    horizons.push_back({record.state, record.frontier});
+    next.operators.push_back(std::move(record));
+  }
+  absl::Status committed =
+      backend_->commit(std::move(draft.changes), encode_manifest(next), horizons);
+  if (committed.ok()) newest_ = std::move(next);
+  return committed;
+}
+
+absl::Status checkpointer::note_published() {
+  newest_.published = true;
+  return backend_->commit({}, encode_manifest(newest_), {});
+}
+
+}  // namespace freshet::detail

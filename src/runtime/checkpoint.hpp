@@ -1,0 +1,86 @@
+// Checkpoints of one job: checks what a directory holds, gives it back, and commits new snapshots.
+//
+// The order of a commit: sinks prepare, then one atomic step of the backend makes rows and manifest
+// durable, then sinks publish. A crash before that step leaves the previous commit; a crash after
+// it repeats the publishing. Threads: one.
+#pragma once
+
+#include "manifest.hpp"
+
+#include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/graph.hpp>
+#include <freshet/pipeline/run_options.hpp>
+#include <freshet/state/backend.hpp>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshet::detail {
+
+/// Which state an operator keeps; empty for operators without one.
+std::string state_identity(const node& of);
+
+/// What a barrier collects on its way.
+class snapshot_draft {
+ public:
+  std::vector<state_change> changes;
+  std::map<node_id, operator_record> operators;
+};
+
+class checkpointer {
+ public:
+  checkpointer(const graph& of, const run_options& options) : graph_(of), options_(options) {}
+
+  bool enabled() const { return options_.checkpoint.enabled(); }
+
+  /// Opens the directory and holds what it finds against the graph and the `resume` option. Changes
+  /// nothing in the directory beyond creating it.
+  absl::Status open();
+
+  /// The commit to go on from.
+  const std::optional<manifest>& found() const { return found_; }
+
+  std::optional<source_commit> source(std::string_view name) const;
+  std::optional<std::string_view> sink_token(std::string_view name) const;
+
+  /// Gives a node's operator its state back. Throws `job_failure` when the bytes are damaged.
+  void restore(node_id node, runtime_operator& to);
+
+  /// Takes an operator's part of a snapshot.
+  void collect(node_id node, runtime_operator& from, snapshot_draft& into);
+
+  /// The atomic step.
+  absl::Status commit(snapshot_draft draft, std::vector<source_record> sources,
+                      std::vector<sink_record> sinks, std::vector<counter_record> counters,
+                      bool finished);
+
+  /// Notes that the sinks of a finished job have completed their output.
+  absl::Status note_published();
+
+  /// Gives the directory free.
+  void close() { backend_.reset(); }
+
+ private:
+  absl::Status match_operators();
+  absl::Status match_ends() const;
+  const operator_record* found_operator(const std::string& identity) const;
+  std::string place() const;
+
+  const graph& graph_;
+  run_options options_;
+  std::unique_ptr<state_backend> backend_;
+  std::optional<manifest> found_;
+  std::map<std::string, std::uint32_t> states_;  ///< State numbers by identity.
+  manifest newest_;  ///< As committed by this run, or as found.
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,78 @@
+// One run of a pipeline, from opening to the last commit.
+//
+// `open` and `execute` belong to one thread each, one after the other; requests and metrics come
+// from any thread.
+#pragma once
+
+#include "checkpoint.hpp"
+#include "scheduler.hpp"
+#include "task.hpp"
+
+#include <freshet/pipeline/detail/graph.hpp>
+#include <freshet/pipeline/run_options.hpp>
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace freshet::detail {
+
+class job_runner final : private supervisor {
+ public:
+  job_runner(graph_handle graph, run_options options);
+  ~job_runner() override;
+
+  /// Checks options and checkpoint, opens sources and sinks, restores state.
+  absl::Status open();
+  /// Runs to the end. Call once, after `open` succeeded.
+  absl::Status execute();
+
+  void start_thread();
+  absl::Status wait();
+  bool ended_within(duration at_most);
+  void request_stop();
+  void request_drain();
+
+  job_metrics metrics() const;
+  const run_summary& summary() const { return summary_; }
+
+ private:
+  enum class request : std::uint8_t { none, stop, drain };
+
+  verdict between_slices(bool worked) override;
+  std::optional<std::chrono::steady_clock::time_point> next_deadline() const override;
+
+  absl::Status check_options() const;
+  void finish_again();
+  void run_tasks();
+  void commit(bool finished);
+  void summarize();
+
+  graph_handle graph_;
+  run_options options_;
+  counter_board counters_;
+  checkpointer checkpointer_;
+  std::shared_ptr<wake_signal> signal_;
+  std::unique_ptr<task> task_;
+  std::atomic<request> request_{request::none};
+  std::atomic<std::uint64_t> checkpoints_{0};
+  std::chrono::steady_clock::time_point started_;
+  std::chrono::steady_clock::time_point next_commit_;
+  std::uint64_t activity_committed_ = 0;
+  bool must_tick_ = false;  ///< Idle timeouts want to be looked at.
+  run_summary summary_;
+  absl::Status result_;
+  std::mutex ended_mutex_;
+  std::condition_variable ended_changed_;
+  bool ended_ = false;
+  std::thread thread_;
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,80 @@
+// The manifest: everything of a commit that is not a state row.
+//
+// Replaced as a whole by every commit, atomically with the rows. Plain values.
+#pragma once
+
+#include <freshet/core/codec.hpp>
+#include <freshet/core/time.hpp>
+#include <freshet/pipeline/detail/source_head.hpp>
+
+#include <absl/status/statusor.h>
+#include <boost/describe/class.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshet::detail {
+
+/// One operator's state: which rows are its own, what they look like, and its small state.
+struct operator_record {
+  std::string kind;
+  std::string name;
+  std::string format;       ///< Fingerprint: compared before anything is restored.
+  std::uint32_t state = 0;  ///< The number that begins the keys of its rows.
+  timestamp frontier = timestamp_min;
+  std::string summary;
+};
+BOOST_DESCRIBE_STRUCT(operator_record, (), (kind, name, format, state, frontier, summary))
+
+struct source_record {
+  std::string name;
+  std::string format;  ///< How the source reads; compared before anything is restored.
+  source_commit at;
+};
+BOOST_DESCRIBE_STRUCT(source_record, (), (name, format, at))
+
+struct sink_record {
+  std::string name;
+  std::string token;
+};
+BOOST_DESCRIBE_STRUCT(sink_record, (), (name, token))
+
+/// The counts of one operator since the job began.
+struct counter_record {
+  std::string place;
+  std::uint64_t records_in = 0;
+  std::uint64_t records_out = 0;
+  std::uint64_t late = 0;
+  std::uint64_t dead = 0;
+  std::uint64_t unassigned = 0;
+  std::uint64_t realigned = 0;
+};
+BOOST_DESCRIBE_STRUCT(counter_record, (),
+                      (place, records_in, records_out, late, dead, unassigned, realigned))
+
+struct manifest {
+  std::uint64_t epoch = 0;        ///< Counts the commits of the job, from 1.
+  std::uint32_t key_groups = 0;   ///< Fixed when state is first written.
+  bool finished = false;          ///< The input has ended and every window has closed.
+  bool published = false;         ///< And every sink has completed its output.
+  std::vector<source_record> sources;
+  std::vector<operator_record> operators;
+  std::vector<sink_record> sinks;
+  std::vector<counter_record> counters;
+};
+BOOST_DESCRIBE_STRUCT(manifest, (), (epoch, key_groups, finished, published, sources, operators,
+                                     sinks, counters))
+
+/// Key groups of a new job.
+inline constexpr std::uint32_t key_groups_default = 128;
+
+/// `manifest` in bytes: a magic word, the version of this format, the value, and its checksum.
+std::string encode_manifest(const manifest& of);
+
+/// The reverse. Errors: DataLoss for anything that `encode_manifest` does not write,
+/// FailedPrecondition for a newer version.
+absl::StatusOr<manifest> decode_manifest(std::string_view bytes);
+
+}  // namespace freshet::detail

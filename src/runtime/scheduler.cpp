@@ -1,0 +1,28 @@
+#include "scheduler.hpp"
+
+#include <algorithm>
+
+namespace freshet::detail {
+
+void inline_scheduler::run(const std::vector<task*>& tasks, supervisor& over) {
+  std::vector<task*> running = tasks;
+  while (!running.empty()) {
+    bool worked = false;
+    std::erase_if(running, [&](task* each) {
+      const task::step_result result = each->step();
+      worked |= result != task::step_result::idle;
+      return result == task::step_result::finished;
+    });
+    if (running.empty()) return;
+    if (over.between_slices(worked) == supervisor::verdict::stop) return;
+    if (worked) continue;
+    std::optional<std::chrono::steady_clock::time_point> deadline = over.next_deadline();
+    for (const task* each : running) {
+      const auto at = each->ask_again();
+      if (at && (!deadline || *at < *deadline)) deadline = at;
+    }
+    signal_->wait(deadline);
+  }
+}
+
+}  // namespace freshet::detail

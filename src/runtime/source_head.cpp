@@ -1,0 +1,199 @@
+#include <freshet/pipeline/detail/source_head.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstdlib>
+#include <utility>
+
+namespace freshet::detail {
+
+inlet_base& head::input(std::size_t) {
+  assert(!"a source has no input");
+  std::abort();
+}
+
+outlet_base& head::output(std::size_t port) {
+  if (port == 0) return rows_output();
+  return dead_out_;
+}
+
+void head::send(const control& what) {
+  if (what.what == control::kind::end && std::exchange(end_sent_, true)) return;
+  signal_rows(what);
+  dead_out_.signal(what);
+}
+
+absl::Status head::open_source(std::uint32_t number) {
+  absl::StatusOr<source_base*> opened = open_description();
+  if (!opened.ok()) return opened.status();
+  source_ = *opened;
+  board_.source = number;
+  board_.names = source_->splits();
+board_.frontiers.assign(board_.names.size(), timestamp_min);
+  board_.silent.assign(board_.names.size(), false);
+  if (board_.names.empty() || board_.names.size() >= splits_per_source_max) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: {} splits, wanted 1 to {}; give at least one file or partition, or fewer "
+                    "at a time",
+                    context().place, board_.names.size(), splits_per_source_max - 1));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status head::open_readers(const std::optional<source_commit>& committed) {
+  const std::size_t count = board_.names.size();
+  if (committed && committed->splits != board_.names) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: its files or partitions are not those of the checkpoint ({} then, {} now, "
+                    "compared by name and order); give the same ones, or a new checkpoint directory",
+                    context().place, committed->splits.size(), count));
+  }
+  if (committed && (committed->positions.size() != count || committed->ended.size() != count)) {
+    return absl::DataLossError(
+        context().place + ": the checkpoint's positions are damaged; go back to a copy of it");
+  }
+  splits_.resize(count);
+  for (std::size_t split = 0; split < count; ++split) {
+    one_split& own = splits_[split];
+    if (committed && committed->ended[split]) {
+      own.ended = true;
+      own.final_position = committed->positions[split];
+      continue;
+    }
+    std::optional<std::string_view> position;
+    if (committed) position = committed->positions[split];
+    auto reader = open_reader(split, position);
+    if (!reader.ok()) return reader.status();
+    own.reader = *std::move(reader);
+    own.woken = std::make_shared<std::atomic<bool>>(false);
+    own.reader->wake_with([woken = own.woken, wake = context().task->waker()] {
+      woken->store(true);
+      wake();
+    });
+  }
+  return absl::OkStatus();
+}
+
+bool head::all_ended() const {
+  return std::all_of(splits_.begin(), splits_.end(),
+                     [](const one_split& each) { return each.ended; });
+}
+
+std::optional<std::size_t> head::next_split() {
+  // Splits with event times stay together in event time, those without come one after the other;
+  // but endless ones without event times take turns.
+  const bool take_turns = !board_.timed && !source_->bounded();
+  std::optional<std::size_t> best;
+  for (std::size_t split = 0; split < splits_.size(); ++split) {
+    one_split& own = splits_[split];
+    if (own.ended) continue;
+    if (own.idle) {
+      const auto at = own.reader->ask_again();
+      const bool due = at && *at <= context().task->now();
+      if (!own.woken->exchange(false) && !due) continue;
+      own.idle = false;
+    }
+    if (!best || board_.frontiers[split] < board_.frontiers[*best] ||
+        (take_turns && own.last_turn < splits_[*best].last_turn)) {
+      best = split;
+    }
+  }
+  return best;
+}
+
+head::step_result head::step() {
+  if (all_ended()) {
+    send({.what = control::kind::end});
+    return step_result::finished;
+  }
+  const std::optional<std::size_t> split = next_split();
+  if (!split) {
+    send({.what = control::kind::tick});
+    return step_result::idle;
+  }
+  one_split& own = splits_[*split];
+  own.last_turn = ++turn_;
+  // Cleared before the read: what arrives during it must not be taken for seen.
+  own.woken->store(false);
+  dead_.clear();
+  absl::StatusOr<read_state> state = read(*own.reader, dead_);
+  check(state.status());
+  deliver(*split, *state);
+  // Also while others are busy, a silent split may have become idle.
+  const auto& silent = board_.silent;
+  if (std::find(silent.begin(), silent.end(), true) != silent.end()) {
+    send({.what = control::kind::tick});
+  }
+  return step_result::worked;
+}
+
+void head::deliver(std::size_t split, read_state state) {
+  one_split& own = splits_[split];
+  operator_counters::add(context().counters->records_in, rows_read() + dead_.size());
+  operator_counters::add(context().counters->records_out, rows_read());
+  board_.silent[split] = state == read_state::idle && rows_read() == 0 && dead_.empty();
+  send_dead_letters(split);
+  deliver_rows(split_number(board_.source, static_cast<std::uint32_t>(split)));
+  own.idle = state == read_state::idle;
+  if (state != read_state::end) return;
+  own.ended = true;
+  own.final_position = own.reader->position();
+  own.reader.reset();
+  signal_rows({.what = control::kind::split_ended, .split = static_cast<std::uint32_t>(split)});
+  if (all_ended()) send({.what = control::kind::end});
+}
+
+void head::send_dead_letters(std::size_t split) {
+  if (dead_.empty()) return;
+  operator_counters::add(context().counters->dead, dead_.size());
+  const std::uint32_t number = split_number(board_.source, static_cast<std::uint32_t>(split));
+  for (dead_letter& letter : dead_) {
+    letter.source = context().name;
+    letter.split = board_.names[split];
+    dead_rows_.positions.push_back({letter.sequence, number, 0});
+    dead_rows_.values.push_back(std::move(letter));
+  }
+  dead_out_.emit(dead_rows_);
+}
+
+source_commit head::position() const {
+  source_commit at;
+  at.splits = board_.names;
+  for (const one_split& split : splits_) {
+    at.positions.push_back(split.reader ? split.reader->position() : split.final_position);
+    at.ended.push_back(split.ended);
+  }
+  return at;
+}
+
+void head::committed(const source_commit& at) {
+  for (std::size_t split = 0; split < splits_.size(); ++split) {
+    if (splits_[split].reader) {
+      splits_[split].reader->committed(at.positions[split]);
+    } else {
+      source_->committed(split, at.positions[split]);
+    }
+  }
+}
+
+std::optional<std::chrono::steady_clock::time_point> head::ask_again() const {
+  std::optional<std::chrono::steady_clock::time_point> earliest;
+  for (const one_split& split : splits_) {
+    if (split.ended) continue;
+    const auto at = split.reader->ask_again();
+    if (at && (!earliest || *at < *earliest)) earliest = at;
+  }
+  return earliest;
+}
+
+timestamp head::frontier() const {
+  timestamp lowest = timestamp_max;
+  for (std::size_t split = 0; split < splits_.size(); ++split) {
+    if (!splits_[split].ended) lowest = std::min(lowest, board_.frontiers[split]);
+  }
+  return lowest;
+}
+
+}  // namespace freshet::detail
