@@ -172,9 +172,13 @@ bool take_date(std::string_view& text, detail::civil_date& date) {
 /// Takes `.fraction` or nothing.
 bool take_fraction(std::string_view& text, std::int64_t& microseconds) {
   if (!take(text, '.') && !take(text, ',')) return true;
-  const std::string_view digits = take_digits(text);
-  microseconds = fraction_of(digits.substr(0, 6), 1'000'000).microseconds;
-  return !digits.empty();
+  std::size_t count = 0;
+  for (; count < text.size() && is_digit(text[count]); ++count) {
+    if (count < 6) microseconds = microseconds * 10 + (text[count] - '0');
+  }
+  for (std::size_t missing = count; missing < 6; ++missing) microseconds *= 10;
+  text.remove_prefix(count);
+  return count > 0;
 }
 
 /// Takes `hh:mm[:ss[.fraction]]`.

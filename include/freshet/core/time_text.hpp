@@ -19,11 +19,11 @@ namespace freshet {
 ///     2013-07-04   2013-07-04T09:30   2013-07-04 09:30:00.25   2013-07-04T11:30:00,25+02:00
 ///
 /// A date, then optionally `T`, `t`, or one space and a time `hh:mm[:ss[.fraction]]` (also with a
-/// decimal comma), which a zone `Z`, `z`, `+hh:mm`, `+hhmm`, or `+hh` may follow. Without a zone the
-/// text is UTC; without a time it is midnight. Years have four digits, or a sign and four to six.
-/// Month lengths and leap years are checked. Hour 24 is refused, because the day it ends and the
-/// day it begins are easily confused, and so is second 60: a `timestamp` has no leap seconds.
-/// \cost 10 to 20 ns.
+/// decimal comma), which a zone `Z`, `z`, `+hh:mm`, `+hhmm`, or `+hh` may follow. Without a zone
+/// the text is UTC; without a time it is midnight. Years have four digits, or a sign and four to
+/// six. Month lengths and leap years are checked. Hour 24 is refused, because the day it ends and
+/// the day it begins are easily confused, and so is second 60: a `timestamp` has no leap seconds.
+/// \cost About 20 ns for the usual form `YYYY-MM-DDThh:mm:ss`, with or without fraction and zone.
 std::optional<timestamp> parse_iso_8601(std::string_view text) noexcept;
 
 /// What one unit of an epoch number counts, since 1970-01-01T00:00:00Z.
