@@ -27,7 +27,7 @@ enum class resume : std::uint8_t {
 /// Where and how often to commit.
 struct checkpoint_options {
   /// A directory of this job's own, made when missing. Empty: no checkpoints.
-  std::string directory;
+  std::string directory = {};
   /// Processing time between commits. Positive.
   duration every = std::chrono::seconds(1);
   /// Opens what commits go to instead of a directory: a backend of the application's own, or
@@ -40,7 +40,7 @@ struct checkpoint_options {
 struct run_options {
   /// Number of workers. Only 1 exists so far: the whole job runs in one thread.
   std::size_t parallelism = 1;
-  checkpoint_options checkpoint;
+  checkpoint_options checkpoint = {};
   freshet::resume resume = freshet::resume::automatic;
   /// Processing time, for tests that move it by hand: commits and idle timeouts go by it, asked at
   /// least every millisecond. Must not go back. Empty: the steady clock.

@@ -100,14 +100,13 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
 
   void snapshot(state_writer& to) {
     for (auto* windows : {&open_, &fired_}) {
-      for (auto& [span, keys] : *windows) {
-        keys.take_changes(
-            [&, &span = span](std::uint64_t hash, const Key& key, const state& of_key) {
+      for (auto& window : *windows) {
+        const window_span& span = window.first;
+        window.second.take_changes(
+            [&](std::uint64_t hash, const Key& key, const state& of_key) {
               to.put(hash, row_key(key, span), closes_at(span), to_bytes(of_key));
             },
-            [&, &span = span](std::uint64_t hash, const Key& key) {
-              to.erase(hash, row_key(key, span));
-            });
+            [&](std::uint64_t hash, const Key& key) { to.erase(hash, row_key(key, span)); });
       }
     }
   }

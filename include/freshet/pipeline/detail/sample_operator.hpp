@@ -29,6 +29,8 @@ struct early_record {
   std::uint32_t split = 0;
   std::uint32_t fanout = 0;
   T value{};
+
+  position where() const { return {sequence, split, fanout}; }
   BOOST_DESCRIBE_CLASS(early_record, (), (epoch, at, behind, sequence, split, fanout, value), (), ())
 };
 
@@ -106,12 +108,13 @@ class sample_operator final : public unary_operator<T, sampled<T>> {
   /// Judges what waited for epochs up to `epoch`, one epoch after the other.
   void admit(std::int64_t epoch) {
     auto& early = state_.early;
-    std::stable_sort(early.begin(), early.end(),
-                     [](const auto& a, const auto& b) { return a.epoch < b.epoch; });
+    std::sort(early.begin(), early.end(), [](const auto& a, const auto& b) {
+      return a.epoch != b.epoch ? a.epoch < b.epoch : a.where() < b.where();
+    });
     std::size_t admitted = 0;
     for (; admitted < early.size() && early[admitted].epoch <= epoch; ++admitted) {
       early_record<T>& record = early[admitted];
-      const position where{record.sequence, record.split, record.fanout};
+      const position where = record.where();
       try {
         enter(record.epoch);
         judge(record.value, where, record.at, record.behind);
