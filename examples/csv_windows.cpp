@@ -7,8 +7,8 @@
 #include <freshet/connectors/csv.hpp>
 #include <freshet/freshet.hpp>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -69,8 +69,8 @@ struct window_choice {
 
 fr::duration duration_of(const std::string& option, const std::string& text) {
   if (const auto parsed = fr::parse_duration(text)) return *parsed;
-  throw std::invalid_argument(
-      fmt::format("{}: '{}' is no duration; give a number and one of us ms s min h d", option, text));
+  throw std::invalid_argument(fmt::format(
+      "{}: '{}' is no duration; give a number and one of us ms s min h d", option, text));
 }
 
 template <class Assigner>
@@ -108,9 +108,9 @@ window_choice window_of(const arguments& given) {
       throw std::invalid_argument("--offset: sessions have none; leave it out");
     }
   } else {
-    throw std::invalid_argument(fmt::format(
-        "--window: found '{}', wanted tumbling:SIZE, sliding:SIZE/SLIDE or session:GAP",
-        given.window));
+    throw std::invalid_argument(
+        fmt::format("--window: found '{}', wanted tumbling:SIZE, sliding:SIZE/SLIDE or session:GAP",
+                    given.window));
   }
   return choice;
 }
@@ -128,7 +128,8 @@ fr::csv::read_options reading_options(const arguments& given) {
   }
   fr::csv::read_options options;
   options.time_format = format->second;
-  options.rename = {{"key", given.key_column}, {"value", given.value_column}, {"at", given.time_column}};
+  options.rename = {
+      {"key", given.key_column}, {"value", given.value_column}, {"at", given.time_column}};
   return options;
 }
 
@@ -139,41 +140,55 @@ std::filesystem::path one_spelling(const std::string& path) {
   return failed ? std::filesystem::path(path) : spelled;
 }
 
-/// Throws when an output is an input or another output: writing it would destroy that.
-void require_files_apart(const arguments& given) {
+/// Throws when an input is given twice, or when an output is an input or another output, which
+/// writing it would destroy, or cannot be where it is wanted: all before anything is created.
+void require_usable_paths(const arguments& given) {
   std::map<std::filesystem::path, std::string> taken;
   for (const std::string& input : given.inputs) {
-    taken.emplace(one_spelling(input), "--input '" + input + "'");
+    const std::string name = "--input '" + input + "'";
+    if (!taken.emplace(one_spelling(input), name).second) {
+      throw std::invalid_argument(name +
+                                  ": given twice, wanted each file once; drop the repetition");
+    }
   }
   for (const auto& [option, path] : {std::pair("--out", given.out), std::pair("--late", given.late),
                                      std::pair("--dead", given.dead)}) {
     if (path.empty()) continue;
     const std::string name = fmt::format("{} '{}'", option, path);
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+      throw std::invalid_argument(
+          fmt::format("{}: '{}' is no folder; create it first", name, folder.string()));
+    }
+    if (std::filesystem::is_directory(path)) {
+      throw std::invalid_argument(name + ": is a directory, wanted a file; give another path");
+    }
     for (const std::string& used : {path, path + ".inprogress"}) {
       const auto [other, free] = taken.emplace(one_spelling(used), name);
       if (free) continue;
-      throw std::invalid_argument(fmt::format("{}: '{}' is the file of {}; give each a file of its own",
-                                              name, used, other->second));
+      throw std::invalid_argument(fmt::format(
+          "{}: '{}' is the file of {}; give each a file of its own", name, used, other->second));
     }
   }
 }
 
-/// Throws when a file cannot be read or lacks a column, before anything is created. What is no
-/// regular file can be read only once, and what a checkpoint goes on with may be finished and gone:
-/// there the engine judges.
+/// Throws when a file cannot be read or lacks a column, before anything is created. A pipe can be
+/// read only once, and what a checkpoint goes on with may be finished and gone: there the engine
+/// judges.
 void require_columns(const arguments& given) {
   if (given.resume && std::filesystem::exists(given.checkpoint)) return;
   for (const std::string& input : given.inputs) {
-    if (std::filesystem::exists(input) && !std::filesystem::is_regular_file(input)) continue;
+    const auto kind = std::filesystem::status(input).type();
+    if (kind == std::filesystem::file_type::fifo) continue;
     const auto header = fr::csv::read_header(input);
     if (!header.ok()) throw std::invalid_argument(std::string(header.status().message()));
-    for (const auto& [option, name] : {std::pair("--time", given.time_column),
-                                       std::pair("--key", given.key_column),
-                                       std::pair("--value", given.value_column)}) {
+    for (const auto& [option, name] :
+         {std::pair("--time", given.time_column), std::pair("--key", given.key_column),
+          std::pair("--value", given.value_column)}) {
       if (std::count(header->columns.begin(), header->columns.end(), name) == 1) continue;
       throw std::invalid_argument(fmt::format(
-          "{}: '{}' has not one column '{}' but the columns {}; give the name of one of them", option,
-          input, name, fmt::join(header->columns, ", ")));
+          "{}: '{}' has not one column '{}' but the columns {}; give the name of one of them",
+          option, input, name, fmt::join(header->columns, ", ")));
     }
   }
 }
@@ -200,12 +215,12 @@ void compose(const arguments& given, const fr::keyed_stream<reading, std::string
              const Assigner& assigner) {
   const fr::csv::write_options epoch_us{.time_format = fr::csv::timestamp_format::epoch_us};
   auto windows =
-      keyed
-      | fr::window(assigner, {.allowed_lateness = duration_of("--lateness", given.lateness),
-                              .fire = fr::firing::at_close})
-      | fr::aggregate("windows", fr::count("count"), fr::sum("sum", &reading::value),
-                      fr::min("min", &reading::value), fr::max("max", &reading::value),
-                      fr::mean("mean", &reading::value));
+      keyed |
+      fr::window(assigner, {.allowed_lateness = duration_of("--lateness", given.lateness),
+                            .fire = fr::firing::at_close}) |
+      fr::aggregate("windows", fr::count("count"), fr::sum("sum", &reading::value),
+                    fr::min("min", &reading::value), fr::max("max", &reading::value),
+                    fr::mean("mean", &reading::value));
   windows.template as<output_row>() | fr::to("out", fr::csv::write(given.out, epoch_us));
   if (given.late.empty()) return;
   fr::csv::write_options verbatim;
@@ -226,7 +241,7 @@ fr::run_options running_options(const arguments& given) {
 }
 
 absl::Status run(const arguments& given) {
-  require_files_apart(given);
+  require_usable_paths(given);
   require_columns(given);
   fr::pipeline pipeline("csv_windows");
   auto input = pipeline.from("input", fr::csv::read<reading>(given.inputs, reading_options(given)));
@@ -235,10 +250,10 @@ absl::Status run(const arguments& given) {
       return dead_row{letter.split, letter.line, letter.reason, letter.record};
     }) | fr::to("dead", fr::csv::write(given.dead));
   }
-  auto keyed = input
-               | fr::event_time(&reading::at, fr::bounded_disorder{duration_of(
-                                                  "--max-disorder", given.disorder)})
-               | fr::key_by(&reading::key);
+  auto keyed = input |
+               fr::event_time(&reading::at,
+                              fr::bounded_disorder{duration_of("--max-disorder", given.disorder)}) |
+               fr::key_by(&reading::key);
   const window_choice window = window_of(given);
   window.fixed ? compose(given, keyed, *window.fixed) : compose(given, keyed, window.session);
 
@@ -267,14 +282,17 @@ absl::Status run(const arguments& given) {
 int main(int argc, char** argv) {
   arguments given;
   CLI::App app("Windows over any CSV file: count, sum, min, max and mean per key and window.");
-  app.add_option("--input", given.inputs, "CSV files with a header (.gz .bz2 .xz .zst too)")->required();
+  app.add_option("--input", given.inputs, "CSV files with a header (.gz .bz2 .xz .zst too)")
+      ->required();
   app.add_option("--time", given.time_column, "column of the event time")->required();
   app.add_option("--time-format", given.time_format, "iso, epoch_s, epoch_ms or epoch_us");
   app.add_option("--key", given.key_column, "column of the key")->required();
   app.add_option("--value", given.value_column, "column of the number")->required();
-  app.add_option("--window", given.window, "tumbling:SIZE, sliding:SIZE/SLIDE or session:GAP")->required();
+  app.add_option("--window", given.window, "tumbling:SIZE, sliding:SIZE/SLIDE or session:GAP")
+      ->required();
   app.add_option("--offset", given.offset, "shifts window starts");
-  app.add_option("--max-disorder", given.disorder, "how far behind a file's largest time rows may come");
+  app.add_option("--max-disorder", given.disorder,
+                 "how far behind a file's largest time rows may come");
   app.add_option("--lateness", given.lateness, "how long after its end a window accepts rows");
   app.add_option("--parallelism", given.parallelism, "number of workers");
   app.add_option("--checkpoint", given.checkpoint, "directory for checkpoints");

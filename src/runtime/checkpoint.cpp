@@ -98,6 +98,22 @@ class record_reader final : public state_reader {
   std::string place_;
 };
 
+/// What two fingerprints do not have in common, of the parts that ` | ` separates.
+std::pair<std::string_view, std::string_view> different_parts(std::string_view a,
+                                                              std::string_view b) {
+  constexpr std::string_view between = " | ";
+  while (true) {
+    const std::size_t end_a = a.find(between);
+    const std::size_t end_b = b.find(between);
+    if (end_a == a.npos || end_b == b.npos) return {a, b};
+    const std::string_view part_a = a.substr(0, end_a);
+    const std::string_view part_b = b.substr(0, end_b);
+    if (part_a != part_b) return {part_a, part_b};
+    a.remove_prefix(end_a + between.size());
+    b.remove_prefix(end_b + between.size());
+  }
+}
+
 }  // namespace
 
 std::string state_identity(const node& of) {
@@ -171,10 +187,11 @@ absl::Status checkpointer::match_operators() {
     }
     const std::string& format = graph_.nodes()[here->second].format;
     if (record.format != format) {
+      const auto [then, now] = different_parts(record.format, format);
       return absl::FailedPreconditionError(
           fmt::format("{}: state of {} has format [{}], the pipeline's is [{}]; run it as it was, "
                       "or give a new directory",
-                      place(), identity, record.format, format));
+                      place(), identity, then, now));
     }
     states_.emplace(identity, record.state);
   }
@@ -201,6 +218,17 @@ absl::Status checkpointer::match_ends() const {
           fmt::format("{}: source '{}' was read as [{}], the pipeline reads [{}]; run it as it was, "
                       "or give a new directory",
                       place(), record.name, record.format, here->format));
+    }
+  }
+  for (const node& each : graph_.nodes()) {
+    const bool known = std::any_of(
+        found_->sinks.begin(), found_->sinks.end(),
+        [&](const sink_record& record) { return record.name == each.name; });
+    if (each.is == node::role::sink && !known) {
+      return absl::FailedPreconditionError(fmt::format(
+          "{}: sink '{}' is new since then, and would miss every row from before; run with the sinks "
+          "there were, or give a new directory",
+          place(), each.name));
     }
   }
   for (const sink_record& record : found_->sinks) {

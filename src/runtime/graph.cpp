@@ -121,6 +121,13 @@ node_id graph::source_of(node_id below) const {
   return at;
 }
 
+bool graph::in_log_order(node_id below) const {
+  const std::vector<port_of>& inputs = nodes_[below].inputs;
+  return std::all_of(inputs.begin(), inputs.end(), [this](const port_of& input) {
+    return !nodes_[input.node].reorders && in_log_order(input.node);
+  });
+}
+
 void graph::want_entry_frontiers(port_of from) {
   node& here = nodes_[from.node];
   if (here.kind == "event_time") {

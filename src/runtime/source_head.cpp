@@ -9,6 +9,13 @@
 
 namespace freshet::detail {
 
+namespace {
+
+/// How often a busy source lets its `event_time` look at silent splits.
+constexpr std::chrono::milliseconds tick_every{10};
+
+}  // namespace
+
 inlet_base& head::input(std::size_t) {
   assert(!"a source has no input");
   std::abort();
@@ -81,7 +88,7 @@ bool head::all_ended() const {
                      [](const one_split& each) { return each.ended; });
 }
 
-std::optional<std::size_t> head::next_split() {
+std::optional<std::size_t> head::next_split(std::uint64_t step_began) {
   // Splits with event times stay together in event time, those without come one after the other;
   // but endless ones without event times take turns.
   const bool take_turns = !board_.timed && !source_->bounded();
@@ -90,6 +97,8 @@ std::optional<std::size_t> head::next_split() {
     one_split& own = splits_[split];
     if (own.ended) continue;
     if (own.idle) {
+      // It had nothing in this step: the others first, or asking it often would starve them.
+      if (own.last_turn > step_began) continue;
       const auto at = own.reader->ask_again();
       const bool due = at && *at <= context().task->now();
       if (!own.woken->exchange(false) && !due) continue;
@@ -108,25 +117,30 @@ head::step_result head::step() {
     send({.what = control::kind::end});
     return step_result::finished;
   }
-  const std::optional<std::size_t> split = next_split();
-  if (!split) {
-    send({.what = control::kind::tick});
-    return step_result::idle;
+  const std::uint64_t began = turn_;
+  while (const std::optional<std::size_t> split = next_split(began)) {
+    read_split(*split);
+    if (board_.silent[*split]) continue;
+    // Also while others are busy, a silent split may have become idle.
+    const auto& silent = board_.silent;
+    if (std::find(silent.begin(), silent.end(), true) != silent.end()) {
+      send({.what = control::kind::tick});
+    }
+    return step_result::worked;
   }
-  one_split& own = splits_[*split];
+  send({.what = control::kind::tick});
+  return step_result::idle;
+}
+
+void head::read_split(std::size_t split) {
+  one_split& own = splits_[split];
   own.last_turn = ++turn_;
   // Cleared before the read: what arrives during it must not be taken for seen.
   own.woken->store(false);
   dead_.clear();
   absl::StatusOr<read_state> state = read(*own.reader, dead_);
   check(state.status());
-  deliver(*split, *state);
-  // Also while others are busy, a silent split may have become idle.
-  const auto& silent = board_.silent;
-  if (std::find(silent.begin(), silent.end(), true) != silent.end()) {
-    send({.what = control::kind::tick});
-  }
-  return step_result::worked;
+  deliver(split, *state);
 }
 
 void head::deliver(std::size_t split, read_state state) {

@@ -143,7 +143,7 @@ void task::open(checkpointer& from) {
   }
   const bool single_split = heads_.size() == 1 && heads_[0].second->board().names.size() == 1;
   for (const member& each : members_) {
-    give_context(each.node, single_split);
+    give_context(each.node, single_split && graph_.in_log_order(each.node));
     auto* listener = dynamic_cast<split_listener*>(each.op.get());
     if (listener == nullptr) continue;
     split_board& board =
@@ -151,11 +151,12 @@ void task::open(checkpointer& from) {
     board.wants_entry_frontiers = graph_.nodes()[each.node].wants_entry_frontiers;
     listener->listen(board);
   }
-  if (from.found()) restore(from);
+  // Readers first: that the inputs are others than at the commit is their complaint to make.
   for (const auto& [id, source] : heads_) {
     check(source->open_readers(from.source(graph_.nodes()[id].name)));
     running_.push_back(source);
   }
+  if (from.found()) restore(from);
 }
 
 void task::restore(checkpointer& from) {

@@ -9,7 +9,8 @@ function(fail complaint)
   message(FATAL_ERROR "compile-fail test failed")
 endfunction()
 
-file(STRINGS ${source} first_line LIMIT_COUNT 1)
+file(READ ${source} text)  # Not file(STRINGS), which would escape semicolons.
+string(REGEX MATCH "^[^\n]*" first_line "${text}")
 if(first_line MATCHES "^// expect: (.+)$")
   set(expected "${CMAKE_MATCH_1}")
   set(is_regex FALSE)
@@ -20,9 +21,16 @@ else()
   fail("the first line states no expectation; begin with '// expect: <text of the error>'")
 endif()
 
+execute_process(COMMAND ${compiler} --version OUTPUT_VARIABLE version)
+if(version MATCHES "clang")
+  set(without_caret -fno-caret-diagnostics)
+else()
+  set(without_caret -fno-diagnostics-show-caret)
+endif()
+
 # Without the echoed source lines, the text can only come from the compiler's own sentences.
 set(compile ${CMAKE_COMMAND} -E env LC_ALL=C
-  ${compiler} @${flags} -fsyntax-only -fmessage-length=0 -fno-diagnostics-show-caret)
+  ${compiler} @${flags} -fsyntax-only -fmessage-length=0 ${without_caret})
 
 execute_process(COMMAND ${compile} -DFRESHET_FIXED ${source}
   RESULT_VARIABLE status OUTPUT_VARIABLE printed ERROR_VARIABLE printed)

@@ -79,7 +79,10 @@ class generate_source final : public source<std::remove_cvref_t<std::invoke_resu
 
     std::optional<std::chrono::steady_clock::time_point> ask_again() const override {
       if (options_.rate_per_second <= 0) return std::nullopt;
-      const double ahead = static_cast<double>(next_ + 1 - first_) / options_.rate_per_second;
+      // No clock counts further than a century ahead, however low the rate.
+      constexpr double century_seconds = 3e9;
+      const double ahead = std::min(
+          static_cast<double>(next_ + 1 - first_) / options_.rate_per_second, century_seconds);
       return started_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                             std::chrono::duration<double>(ahead));
     }
@@ -89,6 +92,8 @@ class generate_source final : public source<std::remove_cvref_t<std::invoke_resu
     std::uint64_t due() const {
       const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
       const double allowed = std::floor(passed.count() * options_.rate_per_second);
+      const auto room = static_cast<double>(options_.count - first_);
+      if (allowed >= room) return options_.count;
       return std::max(next_, first_ + static_cast<std::uint64_t>(allowed));
     }
 

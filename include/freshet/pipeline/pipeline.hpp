@@ -30,7 +30,7 @@ class pipeline {
   explicit pipeline(std::string name);
 
   /// The records of a source. `name` identifies its positions across restarts.
-  /// Throws `std::invalid_argument` when the name is taken.
+  /// Throws `std::invalid_argument` when another one has the name.
   template <source_description Description>
   checked_stream<typename Description::value_type> from(std::string name, Description description) {
     detail::node fresh;
@@ -62,7 +62,7 @@ class pipeline {
 
 /// Sends a stream into a sink: `rows | to("activity", csv::write("activity.csv"))`. `name`
 /// identifies what the sink has committed across restarts.
-/// Throws `std::invalid_argument` when the name is taken.
+/// Throws `std::invalid_argument` when another one has the name.
 template <class Description>
 auto to(std::string name, Description description) {
   return [name = std::move(name), description = std::move(description)]<class T>(

@@ -19,7 +19,8 @@ namespace freshet {
 
 /// What to do about commits found in the checkpoint directory.
 enum class resume : std::uint8_t {
-  automatic,  ///< Go on from the newest commit; start fresh, and say so, where there is none.
+  automatic,  ///< Go on from the newest commit; start fresh where there is none.
+              ///< `run_summary::resumed` says which.
   required,   ///< Refuse to start without a commit.
   never,      ///< Refuse to start with one.
 };

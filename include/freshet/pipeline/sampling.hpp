@@ -22,7 +22,7 @@ namespace freshet {
 /// `name` identifies the sampler's state across restarts. The rows' columns are those of the stream,
 /// then `probability`, `weight`, `category`, `log_odds`.
 /// Throws `std::invalid_argument` when options are out of range, when there are no event times, or
-/// when the name is taken.
+/// when another one has the name.
 template <class Sampler>
 auto sample(std::string name, Sampler sampler) {
   return [name = std::move(name), sampler = std::move(sampler)]<class T>(const stream<T>& upstream) {

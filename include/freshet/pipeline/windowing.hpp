@@ -22,10 +22,28 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace freshet {
+
+namespace detail {
+
+/// The fingerprint of a window's state.
+std::string describe_windows(const std::string& assigner, const window_options& options,
+                             const std::string& key, const std::string& aggregates,
+                             const std::string& records);
+
+/// An operator that is another function for each kind of stream, also to say what is missing.
+template <class... Functions>
+struct one_of : Functions... {
+  using Functions::operator()...;
+};
+template <class... Functions>
+one_of(Functions...) -> one_of<Functions...>;
+
+}  // namespace detail
 
 /// Records with key and windows, on the way to `aggregate`.
 template <class T, class KeyOf, class Assigner>
@@ -84,21 +102,31 @@ class aggregated_stream : public stream<Row> {
 /// Throws `std::invalid_argument` when parameters are out of range.
 template <window_assigner Assigner>
 auto window(Assigner assigner, window_options options = {}) {
-  return [assigner = std::move(assigner), options]<class T, class KeyOf>(
-             const keyed_stream<T, KeyOf>& upstream) {
-    return windowed_stream<T, KeyOf, Assigner>(upstream, assigner, options);
-  };
+  return detail::one_of{
+      [assigner = std::move(assigner), options]<class T, class KeyOf>(
+          const keyed_stream<T, KeyOf>& upstream) {
+        return windowed_stream<T, KeyOf, Assigner>(upstream, assigner, options);
+      },
+      []<class T>(const stream<T>&) {
+        static_assert(!std::is_same_v<T, T>,
+                      "freshet: window needs to know which records belong together; put "
+                      "key_by(&record::key) before it");
+      }};
 }
 
 /// One row per key and window, with one value per aggregate. `name` identifies the state across
 /// restarts. Throws `std::invalid_argument` when the records have no event times, when an option is
-/// out of range, when two columns of the row have one name, or when the name is taken.
+/// out of range, when two columns of the row have one name, or when another one has the name.
 template <class... Aggregates>
 auto aggregate(std::string name, Aggregates... aggregates) {
   static_assert(sizeof...(Aggregates) > 0,
                 "freshet: aggregate needs at least one aggregate, such as count(\"records\")");
-  return [=]<class T, class KeyOf, class Assigner>(
-             const windowed_stream<T, KeyOf, Assigner>& upstream) {
+  const auto without_windows = []<class T, class KeyOf>(const keyed_stream<T, KeyOf>&) {
+    static_assert(!std::is_same_v<T, T>,
+                  "freshet: aggregate needs windows; put window(tumbling{...}) before it");
+  };
+  const auto with_windows = [=]<class T, class KeyOf, class Assigner>(
+                                const windowed_stream<T, KeyOf, Assigner>& upstream) {
     using key = typename keyed_stream<T, KeyOf>::key_type;
     static_assert((aggregate_of<Aggregates, T> && ...),
                   "freshet: an aggregate does not fit these records; check that its member pointer "
@@ -133,11 +161,10 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     fresh.named = true;
     fresh.timed = true;
     fresh.timed_sides = true;
+    fresh.reorders = true;
     fresh.inputs = {records.from()};
-    fresh.format = upstream.assigner().describe() + " lateness " +
-                   to_text(options.allowed_lateness) +
-                   (options.fire == firing::on_time ? "" : " at close") + " | key " +
-                   format_of<key>() + " | " + set.format() + " | records " + format_of<T>();
+    fresh.format = detail::describe_windows(upstream.assigner().describe(), options,
+                                            format_of<key>(), set.format(), format_of<T>());
     fresh.make = [key_of = keyed.key_of(), assigner = upstream.assigner(), options, set] {
       return std::make_unique<detail::window_operator<T, KeyOf, kernel>>(
           key_of, kernel(assigner, options, set));
@@ -146,6 +173,7 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     return aggregated_stream<T, row>(records.graph(), {id, 0}, std::move(names),
                                      records.columns());
   };
+  return detail::one_of{with_windows, without_windows};
 }
 
 }  // namespace freshet

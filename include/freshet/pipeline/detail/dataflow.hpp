@@ -127,7 +127,7 @@ struct operator_context {
   std::string name;            ///< As the user gave it; may be empty.
   std::string place;           ///< How messages name the operator: `window 'activity'`.
   std::uint32_t number = 0;    ///< Stable hash of the operator's name: marks its derived rows.
-  bool single_split = false;   ///< The job reads one split of one source in all.
+  bool single_split = false;   ///< Rows come in the order of the log of the job's only split.
 };
 
 class inlet_base {

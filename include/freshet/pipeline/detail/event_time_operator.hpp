@@ -4,6 +4,7 @@
 #pragma once
 
 #include <freshet/core/codec.hpp>
+#include <freshet/core/detail/optional.hpp>
 #include <freshet/pipeline/dead_letter.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/split_board.hpp>
@@ -18,6 +19,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -104,8 +106,10 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     this->count_in(rows.size());
     const std::size_t split = rows.positions.front().split % splits_per_source_max;
     if (idle_after_ > duration::zero()) wake(split);
-    const std::size_t refused = stamp(rows, split);
-    if (refused > 0) refuse_untimed(rows);
+    stamp(rows, split);
+    if constexpr (may_lack_time) {
+      if (!untimed_.empty()) refuse_untimed(rows);
+    }
     this->count_out(rows.size());
     this->out().emit(rows);
     board_->frontiers[split] = frontier_of(split);
@@ -153,8 +157,11 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     return std::max(own.floor, std::min(last, generator_.frontier(own.generator)));
   }
 
-  /// Fills in the times and the rows behind their frontier; returns how many rows have no time.
-  std::size_t stamp(batch<T>& rows, std::size_t split) {
+  static constexpr bool may_lack_time =
+      is_optional<std::remove_cvref_t<std::invoke_result_t<const Time&, const T&>>>;
+
+  /// Fills in the times and the rows behind their frontier; `untimed_` lists rows without a time.
+  void stamp(batch<T>& rows, std::size_t split) {
     auto& own = state_.splits[split];
     const std::size_t count = rows.size();
     rows.times.resize(count);
@@ -166,26 +173,37 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     std::size_t row = 0;
     try {
       for (; row < count; ++row) {
-        const std::optional<timestamp> at = std::invoke(time_, std::as_const(rows.values[row]));
-        if (!at) {
-          untimed_.push_back(row);
-          continue;
+        const auto& given = std::invoke(time_, std::as_const(rows.values[row]));
+        if constexpr (may_lack_time) {
+          if (!given) {
+            untimed_.push_back(row);
+            continue;
+          }
         }
-        rows.times[row] = *at;
+        const timestamp at = time_of(given);
+        rows.times[row] = at;
         if (dense) rows.entry_frontiers[row] = frontier;
-        if (*at < frontier) {
+        if (at < frontier) {
           rows.behind.push_back({static_cast<std::uint32_t>(row), frontier});
-          if (*at < own.floor && generator_.frontier(own.generator) < own.floor) {
+          if (at < own.floor && generator_.frontier(own.generator) < own.floor) {
             operator_counters::add(this->context().counters->realigned, 1);
           }
         }
-        generator_.observe(own.generator, *at);
+        generator_.observe(own.generator, at);
         frontier = frontier_of(split);
       }
     } catch (...) {
       fail_in_user_function(this->context().place, rows.positions[row]);
     }
-    return untimed_.size();
+  }
+
+  template <class Given>
+  static timestamp time_of(const Given& given) {
+    if constexpr (may_lack_time) {
+      return *given;
+    } else {
+      return given;
+    }
   }
 
   void refuse_untimed(batch<T>& rows) {

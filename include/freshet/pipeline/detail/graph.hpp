@@ -33,6 +33,7 @@ struct node {
   bool named = false;           ///< Whether a name is wanted: it has state or effects.
   bool record_wise = false;     ///< Passes single records through: `event_time` may stand below it.
   bool timed = false;           ///< Its rows have event times.
+  bool reorders = false;        ///< Its rows do not come in the order of the log.
   bool timed_sides = false;     ///< So have the rows of its other ports: late records, not dead ones.
   std::string format;           ///< What its state looks like; compared on resume.
   std::vector<port_of> inputs;  ///< By input port.
@@ -58,6 +59,9 @@ class graph {
 
   /// The source at the top of a node's first inputs: for `event_time`, the one it stands below.
   node_id source_of(node_id below) const;
+
+  /// Whether the rows that `below` receives come in the order of the log: nothing above it reorders.
+  bool in_log_order(node_id below) const;
 
   /// Asks the `event_time` above `from` for the entry frontier of every row. Rows that windows
   /// derive have none: there the event time takes its place.

@@ -45,7 +45,8 @@ class head : public runtime_operator {
   absl::Status open_source(std::uint32_t number);
   /// Opens the readers where `committed` says, or at the beginning.
   absl::Status open_readers(const std::optional<source_commit>& committed);
-  /// Reads and delivers one batch. Signals the end once every split is exhausted.
+  /// Reads and delivers one batch, of the first split in turn that has something. Signals the end
+  /// once every split is exhausted.
   step_result step();
   /// Sends a signal down the graph; an `end` only once.
   void send(const control& what);
@@ -88,9 +89,11 @@ class head : public runtime_operator {
   };
 
   bool all_ended() const;
-  std::optional<std::size_t> next_split();
+  std::optional<std::size_t> next_split(std::uint64_t step_began);
+  void read_split(std::size_t split);
   void deliver(std::size_t split, read_state state);
   void send_dead_letters(std::size_t split);
+  void tick_when_due();
 
   source_base* source_ = nullptr;
   split_board board_;
@@ -99,6 +102,7 @@ class head : public runtime_operator {
   std::vector<dead_letter> dead_;
   batch<dead_letter> dead_rows_;
   std::uint64_t turn_ = 0;
+  std::chrono::steady_clock::time_point last_tick_;
   bool end_sent_ = false;
 };
 

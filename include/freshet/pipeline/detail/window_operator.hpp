@@ -49,8 +49,9 @@ struct held_record {
 template <class T>
 struct window_operator_state {
   timestamp watermark = timestamp_min;
+  std::uint32_t panes = 0;  ///< How often late records made windows fire again.
   std::vector<held_record<T>> held;
-  BOOST_DESCRIBE_CLASS(window_operator_state, (), (watermark, held), (), ())
+  BOOST_DESCRIBE_CLASS(window_operator_state, (), (watermark, panes, held), (), ())
 };
 
 /// What became of a record behind its frontier.
@@ -69,7 +70,10 @@ class row_collector {
       rows_.behind.push_back({static_cast<std::uint32_t>(rows_.size()), *entry_frontier});
     }
     const auto begin = static_cast<std::uint64_t>(row.window.begin.time_since_epoch().count());
-    rows_.positions.push_back({combine_hashes(hash, begin), context_.number, 0});
+    // Late records have their turns in the order of the log, so that counting the panes they cause
+    // gives each a place of its own, the same in every run, after the earlier ones of its window.
+    const std::uint32_t pane = entry_frontier ? ++panes_ : 0;
+    rows_.positions.push_back({combine_hashes(hash, begin), context_.number, pane});
     rows_.times.push_back(at);
     rows_.values.push_back(std::move(row));
     ++emitted_;
@@ -80,6 +84,9 @@ class row_collector {
     operator_counters::add(context_.counters->records_out, rows_.size());
     to_.emit(rows_);
   }
+
+  std::uint32_t panes() const { return panes_; }
+  void restore_panes(std::uint32_t panes) { panes_ = panes; }
 
   /// True once per slice: it is time to let others run.
   bool slice_is_full() {
@@ -94,6 +101,7 @@ class row_collector {
   outlet<Row>& to_;
   const operator_context& context_;
   batch<Row> rows_;
+  std::uint32_t panes_ = 0;
   std::size_t emitted_ = 0;
 };
 
@@ -139,7 +147,7 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
   bool resume() override { return advance(); }
 
   void snapshot(state_writer& to) override {
-    to.summary(to_bytes(window_operator_state<T>{watermark_, held_}), watermark_);
+    to.summary(to_bytes(window_operator_state<T>{watermark_, collector_.panes(), held_}), watermark_);
     kernel_.snapshot(to);
   }
 
@@ -147,6 +155,7 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
     auto state = from_bytes<window_operator_state<T>>(from.summary());
     if (!state.ok()) from.fail(state.status());
     watermark_ = state->watermark;
+    collector_.restore_panes(state->panes);
     held_ = std::move(state->held);
     std::make_heap(held_.begin(), held_.end());
     kernel_.restore(from, watermark_);

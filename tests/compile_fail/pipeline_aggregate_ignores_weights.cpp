@@ -1,0 +1,26 @@
+// expect: freshet: these records are a sample, and an aggregate of them ignores their weights; use
+// A plain count of sampled rows would be too small.
+#include <freshet/aggregate/basic.hpp>
+#include <freshet/pipeline/transform.hpp>
+#include <freshet/pipeline/windowing.hpp>
+#include <freshet/window/tumbling.hpp>
+
+#include <string>
+
+struct payment {
+  std::string card;
+};
+BOOST_DESCRIBE_STRUCT(payment, (), (card))
+
+auto counts(const freshet::stream<freshet::sampled<payment>>& kept) {
+#ifdef FRESHET_FIXED
+  const auto rows = kept | freshet::map(&freshet::sampled<payment>::value);
+  const auto card = &payment::card;
+#else
+  const auto rows = kept;
+  const auto card = [](const freshet::sampled<payment>& row) { return row.value.card; };
+#endif
+  return rows | freshet::key_by(card) |
+         freshet::window(freshet::tumbling{std::chrono::seconds(1)}) |
+         freshet::aggregate("counts", freshet::count("payments"));
+}

@@ -1,0 +1,94 @@
+// The manifest of a commit: what is written is what is read, and nothing else is taken for one.
+#include "catch.hpp"
+
+#include "runtime/manifest.hpp"
+
+#include <freshet/core/hash.hpp>
+
+#include <cstddef>
+#include <random>
+#include <string>
+
+namespace fr = freshet;
+using fr::detail::decode_manifest;
+using fr::detail::encode_manifest;
+using fr::detail::manifest;
+
+namespace {
+
+manifest some_manifest() {
+  manifest of;
+  of.epoch = 41;
+  of.key_groups = fr::detail::key_groups_default;
+  of.finished = true;
+  of.sources = {{"events", "csv", {{"a.csv", "b.csv"}, {"17", "4"}, {false, true}}}};
+  of.operators = {{"window", "w", "tumbling 10us", 3, fr::timestamp{fr::duration{-5}}, "state"}};
+  of.sinks = {{"out", "bytes 120"}};
+  of.counters = {{"window 'w'", 1, 2, 3, 4, 5, 6}};
+  return of;
+}
+
+/// The same bytes with a checksum that fits them.
+std::string with_checksum(std::string bytes) {
+  bytes.resize(bytes.size() - sizeof(std::uint64_t));
+  fr::byte_writer writer(bytes);
+  fr::encode(writer, fr::detail::hash_bytes(bytes.data(), bytes.size()));
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("a manifest is read as it was written", "[runtime][manifest]") {
+  const std::string bytes = encode_manifest(some_manifest());
+  const auto read = decode_manifest(bytes);
+  REQUIRE(read.ok());
+  REQUIRE(read->epoch == 41);
+  REQUIRE(read->finished);
+  REQUIRE_FALSE(read->published);
+  REQUIRE(read->sources.at(0).at.splits == std::vector<std::string>{"a.csv", "b.csv"});
+  REQUIRE(read->sources.at(0).at.ended == std::vector<bool>{false, true});
+  REQUIRE(read->operators.at(0).frontier == fr::timestamp{fr::duration{-5}});
+  REQUIRE(read->counters.at(0).realigned == 6);
+  REQUIRE(encode_manifest(*read) == bytes);
+}
+
+TEST_CASE("a manifest with any bit flipped, cut short or lengthened is refused",
+          "[runtime][manifest]") {
+  const std::string bytes = encode_manifest(some_manifest());
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    INFO("byte " << at);
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string damaged = bytes;
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+      REQUIRE_FALSE(decode_manifest(damaged).ok());
+    }
+    REQUIRE(decode_manifest(bytes.substr(0, at)).status().code() == absl::StatusCode::kDataLoss);
+  }
+  REQUIRE(decode_manifest(bytes + '\0').status().code() == absl::StatusCode::kDataLoss);
+}
+
+TEST_CASE("bytes with a right checksum and wrong contents are refused or read, never worse",
+          "[runtime][manifest]") {
+  const std::string bytes = encode_manifest(some_manifest());
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string hostile = bytes;
+    for (std::uint64_t edits = 1 + random() % 4; edits > 0; --edits) {
+      hostile[12 + random() % (bytes.size() - 20)] = static_cast<char>(random());
+    }
+    const auto read = decode_manifest(with_checksum(hostile));
+    if (!read.ok()) REQUIRE(read.status().code() == absl::StatusCode::kDataLoss);
+  }
+}
+
+TEST_CASE("a manifest of another format says which, a foreign file that it is none",
+          "[runtime][manifest]") {
+  std::string newer = encode_manifest(some_manifest());
+  newer[8] = 2;
+  const auto refused = decode_manifest(with_checksum(newer));
+  REQUIRE(refused.status().code() == absl::StatusCode::kFailedPrecondition);
+  REQUIRE(std::string(refused.status().message()) ==
+          "its manifest has format 2, this build reads 1; rerun with the build that wrote it");
+  REQUIRE(std::string(decode_manifest("{\"epoch\": 1}").status().message()) ==
+          "its manifest is not one of freshet's");
+}
