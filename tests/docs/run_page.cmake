@@ -1,0 +1,68 @@
+# cmake -D page=... -D programs=... -D folder=... -P run_page.cmake
+#
+# Walks through a page (see page.cmake) in `folder`, which is emptied first. `programs` is where the
+# page's programs and those of the examples stand; the page finds them in build/. A command must
+# exit with 0; its standard output and error, together, must be what the page shows.
+cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/page.cmake)
+
+# Runs one command of a session and compares.
+function(run_command command wanted)
+  message("$ ${command}")
+  execute_process(COMMAND sh -c "${command}" WORKING_DIRECTORY ${folder}
+    OUTPUT_VARIABLE found ERROR_VARIABLE found RESULT_VARIABLE status)
+  message("${found}")
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${page}: `${command}` ended with '${status}', wanted 0; see above")
+  endif()
+  if(NOT found STREQUAL wanted)
+    message("The page shows instead:\n${wanted}")
+    message(FATAL_ERROR "${page}: the output of `${command}` is not what the page shows; correct "
+      "the page, or what it is about")
+  endif()
+endfunction()
+
+# Runs the commands of a session one after the other.
+function(run_session body)
+  set(command "")
+  set(wanted "")
+  while(NOT body STREQUAL "")
+    string(FIND "${body}" "\n" line_end)
+    string(SUBSTRING "${body}" 0 ${line_end} line)
+    math(EXPR after "${line_end} + 1")
+    string(SUBSTRING "${body}" ${after} -1 body)
+    string(FIND "${line}" "$ " prompt)
+    if(prompt EQUAL 0)
+      if(NOT command STREQUAL "")
+        run_command("${command}" "${wanted}")
+      endif()
+      string(SUBSTRING "${line}" 2 -1 command)
+      set(wanted "")
+    elseif(command STREQUAL "")
+      message(FATAL_ERROR "${page}: a session begins with '${line}', wanted a command after `$ `")
+    else()
+      string(APPEND wanted "${line}\n")
+    endif()
+  endwhile()
+  run_command("${command}" "${wanted}")
+endfunction()
+
+file(READ ${page} text)
+file(REMOVE_RECURSE ${folder})
+file(MAKE_DIRECTORY ${folder})
+file(CREATE_LINK ${programs} ${folder}/build SYMBOLIC)
+set(sessions 0)
+while(TRUE)
+  page_next_block(text block)
+  if(block_KIND STREQUAL "")
+    break()
+  elseif(block_KIND STREQUAL "file")
+    file(WRITE ${folder}/${block_NAME} "${block_BODY}")
+  elseif(block_KIND STREQUAL "session")
+    run_session("${block_BODY}")
+    math(EXPR sessions "${sessions} + 1")
+  endif()
+endwhile()
+if(sessions EQUAL 0)
+  message(FATAL_ERROR "${page}: found no session, wanted at least one; see page.cmake")
+endif()
