@@ -16,4 +16,4 @@ run("configure" ${CMAKE_COMMAND} -S ${source} -B ${scratch}/build -G ${generator
 run("build" ${CMAKE_COMMAND} --build ${scratch}/build --config ${configuration})
 find_program(consumer consumer REQUIRED NO_DEFAULT_PATH
   PATHS ${scratch}/build ${scratch}/build/${configuration})
-run("run" ${consumer})
+run("run" ${CMAKE_COMMAND} -E chdir ${scratch} ${consumer})

@@ -1,13 +1,18 @@
 // The contracts of everything an application can add to freshet, for its own tests.
 //
 //     check_window_assigner(my_windows{.size = 2s});
-//     check_aggregate(my_aggregate{"longest"}, [](contract_random& random) { return my_row{...};
-//     });
+//     check_aggregate(my_aggregate{"longest"}, [](contract_random& random) { ... });
+//     check_sampler(my_sampler{}, make_record);
+//     check_source(my_source("input"));
+//     testing::check_backend([] { return open_my_backend("place"); });
 //
 // They depend on no test framework, run on the calling thread, and are repeatable by their seed; a
-// broken promise is thrown as `contract_violation`. See contract.hpp.
+// broken promise is thrown as `contract_violation` (a std::runtime_error) or std::runtime_error.
 #pragma once
 
 #include <freshet/testing/aggregate_contract.hpp>
+#include <freshet/testing/backend_contract.hpp>
 #include <freshet/testing/contract.hpp>
+#include <freshet/testing/sampler_contract.hpp>
+#include <freshet/testing/source_contract.hpp>
 #include <freshet/testing/window_contract.hpp>
