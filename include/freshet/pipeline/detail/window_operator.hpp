@@ -1,10 +1,10 @@
 // The operator behind windows: what is on time is applied as it comes, what is behind its frontier
 // is held until the order of the log is known. The kernel holds the windows themselves. Internal.
 //
-// Why results do not depend on batches or schedules: an on-time record cannot be late for any of its
-// windows, and such records commute. A record behind its entry frontier `ef` is applied when the
-// watermark has passed `ef`, in the order (ef, position), after the windows that `ef` closes have
-// fired. So every window fires with the same records, and every record meets the same windows.
+// Why results do not depend on batches or schedules: an on-time record cannot be late for any of
+// its windows, and such records commute. A record behind its entry frontier `ef` is applied when
+// the watermark has passed `ef`, in the order (ef, position), after the windows that `ef` closes
+// have fired. So every window fires with the same records, and every record meets the same windows.
 //
 // Threads: one task. Memory: the kernel's windows and the held records.
 #pragma once
@@ -133,9 +133,16 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
           hold(rows, row, rows.behind[cursor++].entry_frontier);
           continue;
         }
+        if (rows.times[row] < watermark_) {
+          // An input that was idle at the commit a merge resumed from does not know what the others
+          // have promised since: its record enters at the watermark.
+          hold(rows, row, watermark_);
+          operator_counters::add(this->context().counters->realigned, 1);
+          continue;
+        }
         const bool assigned =
-            kernel_.add(rows.hashes[row], key_of_record(key_of_, rows.values[row]), rows.values[row],
-                        order_key{rows.times[row], rows.positions[row]});
+            kernel_.add(rows.hashes[row], key_of_record(key_of_, rows.values[row]),
+                        rows.values[row], order_key{rows.times[row], rows.positions[row]});
         if (!assigned) ++unassigned;
       }
     } catch (...) {
@@ -147,7 +154,8 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
   bool resume() override { return advance(); }
 
   void snapshot(state_writer& to) override {
-    to.summary(to_bytes(window_operator_state<T>{watermark_, collector_.panes(), held_}), watermark_);
+    to.summary(to_bytes(window_operator_state<T>{watermark_, collector_.panes(), held_}),
+               watermark_);
     kernel_.snapshot(to);
   }
 
@@ -208,8 +216,8 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
     collector_.flush();
     send_late();
     unfinished_ = false;
-    forward({.what = control::kind::watermark,
-             .frontier = kernel_.downstream_frontier(watermark_)});
+    forward(
+        {.what = control::kind::watermark, .frontier = kernel_.downstream_frontier(watermark_)});
     for (const control& what : std::exchange(waiting_, {})) forward(what);
     return true;
   }
