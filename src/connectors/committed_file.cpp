@@ -31,7 +31,7 @@ constexpr std::string_view token_kind = "file1:";
 
 /// The size of the regular file `path`; nothing when there is none.
 std::optional<std::uint64_t> size_of(const std::string& path) {
-  struct stat about {};
+  struct stat about{};
   if (::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) return std::nullopt;
   return static_cast<std::uint64_t>(about.st_size);
 }
@@ -67,10 +67,10 @@ absl::StatusOr<std::uint64_t> committed_file::decode(std::string_view token) con
 }
 
 absl::StatusOr<bool> committed_file::start(std::optional<std::string_view> committed) {
-  struct stat about {};
+  struct stat about{};
   if (::stat(path_.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) {
-    return fail(absl::InvalidArgumentError(place_ +
-                                           ": is a directory, wanted a file; give another path"));
+    return fail(
+        absl::InvalidArgumentError(place_ + ": is a directory, wanted a file; give another path"));
   }
   if (!committed) return start_fresh();
   const absl::StatusOr<std::uint64_t> bytes = decode(*committed);
@@ -114,8 +114,9 @@ absl::Status committed_file::append(std::string_view bytes) {
   if (bytes.empty()) return absl::OkStatus();
   if (file_ < 0) {
     return fail(absl::FailedPreconditionError(
-        place_ + ": the file is already complete, wanted no further row; remove it, or start "
-                 "without the checkpoint"));
+        place_ +
+        ": the file is already complete, wanted no further row; remove it, or start "
+        "without the checkpoint"));
   }
   if (buffer_.size() + bytes.size() > buffer_bytes) {
     if (absl::Status done = write_out(buffer_); !done.ok()) return done;

@@ -30,7 +30,9 @@ namespace {
 constexpr std::size_t names_shown = 20;
 constexpr std::size_t found_bytes_shown = 60;
 
-std::string place_of(const std::string& path) { return fmt::format("csv::read '{}'", path); }
+std::string place_of(const std::string& path) {
+  return fmt::format("csv::read '{}'", path);
+}
 
 template <class Names>
 std::string listed(const Names& names) {
@@ -109,16 +111,16 @@ std::string describe_reading(const read_options& options,
                              const std::vector<std::string_view>& fields) {
   static constexpr std::string_view time_formats[] = {"iso", "epoch_s", "epoch_ms", "epoch_us",
                                                       "any"};
-  std::string text = fmt::format("csv {} {}header, times {}, record_bytes_max {},", options.delimiter,
-                                 options.header ? "" : "no ",
+  std::string text = fmt::format("csv {} {}header, times {}, record_bytes_max {},",
+                                 options.delimiter, options.header ? "" : "no ",
                                  time_formats[static_cast<std::size_t>(options.time_format)],
                                  options.record_bytes_max);
   for (const std::string_view field : fields) {
-    const auto renamed =
-        std::find_if(options.rename.begin(), options.rename.end(),
-                     [field](const auto& pair) { return pair.first == field; });
-    text += fmt::format(" {}={}", field,
-                        renamed == options.rename.end() ? field : std::string_view(renamed->second));
+    const auto renamed = std::find_if(options.rename.begin(), options.rename.end(),
+                                      [field](const auto& pair) { return pair.first == field; });
+    text +=
+        fmt::format(" {}={}", field,
+                    renamed == options.rename.end() ? field : std::string_view(renamed->second));
   }
   return text;
 }
@@ -131,9 +133,9 @@ void check_read_options(const read_options& options, const std::vector<std::stri
         static_cast<int>(delimiter)));
   }
   if (options.record_bytes_max < 64 || options.record_bytes_max > (std::size_t{1} << 30U)) {
-    throw std::invalid_argument(fmt::format(
-        "csv::read: record_bytes_max is {}, wanted 64 to 1 GiB; set .record_bytes_max",
-        options.record_bytes_max));
+    throw std::invalid_argument(
+        fmt::format("csv::read: record_bytes_max is {}, wanted 64 to 1 GiB; set .record_bytes_max",
+                    options.record_bytes_max));
   }
   if (options.block_bytes == 0) {
     throw std::invalid_argument("csv::read: block_bytes is 0, wanted at least 1; set .block_bytes");
@@ -316,10 +318,18 @@ bool equals_in_lower_case(std::string_view text, std::string_view lower) {
 
 }  // namespace
 
-bool parse(std::string_view text, std::int64_t& out) { return parse_number(text, out); }
-bool parse(std::string_view text, std::uint64_t& out) { return parse_number(text, out); }
-bool parse(std::string_view text, float& out) { return parse_number(text, out); }
-bool parse(std::string_view text, double& out) { return parse_number(text, out); }
+bool parse(std::string_view text, std::int64_t& out) {
+  return parse_number(text, out);
+}
+bool parse(std::string_view text, std::uint64_t& out) {
+  return parse_number(text, out);
+}
+bool parse(std::string_view text, float& out) {
+  return parse_number(text, out);
+}
+bool parse(std::string_view text, double& out) {
+  return parse_number(text, out);
+}
 
 bool parse(std::string_view text, bool& out) {
   text = without_blanks(text);

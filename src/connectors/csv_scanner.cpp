@@ -313,8 +313,8 @@ scanned csv_scanner::give_up_quote(const progress& now) {
   if (now.file_ends) {
     reason_ += "never closed";
   } else {
-    reason_ += fmt::format("not closed within {} bytes from the start of its record",
-                           record_bytes_max_);
+    reason_ +=
+        fmt::format("not closed within {} bytes from the start of its record", record_bytes_max_);
   }
   single_lines_until_ = base_ + now.until;
   begin_ = has_next_line ? end + 1 : end;

@@ -55,10 +55,18 @@ void append_digits(X number, std::string& out) {
 
 }  // namespace
 
-void append_integer(std::int64_t number, std::string& out) { append_digits(number, out); }
-void append_integer(std::uint64_t number, std::string& out) { append_digits(number, out); }
-void append_number(float number, std::string& out) { append_shortest(number, out); }
-void append_number(double number, std::string& out) { append_shortest(number, out); }
+void append_integer(std::int64_t number, std::string& out) {
+  append_digits(number, out);
+}
+void append_integer(std::uint64_t number, std::string& out) {
+  append_digits(number, out);
+}
+void append_number(float number, std::string& out) {
+  append_shortest(number, out);
+}
+void append_number(double number, std::string& out) {
+  append_shortest(number, out);
+}
 
 void append_time(timestamp at, timestamp_format format, std::string& out) {
   const std::int64_t count = at.time_since_epoch().count();

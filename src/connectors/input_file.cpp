@@ -6,13 +6,13 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <fmt/format.h>
 #include <boost/iostreams/categories.hpp>
 #include <boost/iostreams/filter/bzip2.hpp>
 #include <boost/iostreams/filter/gzip.hpp>
 #include <boost/iostreams/filter/lzma.hpp>
 #include <boost/iostreams/filter/zstd.hpp>
 #include <boost/iostreams/filtering_streambuf.hpp>
-#include <fmt/format.h>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -59,7 +59,7 @@ struct opened {
 absl::StatusOr<opened> open_to_read(const std::string& path, const std::string& place) {
   descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.number() < 0) return system_error(errno, place, "cannot open");
-  struct stat about {};
+  struct stat about{};
   if (::fstat(file.number(), &about) != 0) return system_error(errno, place, "cannot open");
   if (S_ISDIR(about.st_mode)) {
     return absl::InvalidArgumentError(
@@ -88,7 +88,7 @@ class plain_file final : public input_file {
 
   absl::StatusOr<std::uint64_t> skip(std::uint64_t bytes) override {
     if (!file_.regular) return input_file::skip(bytes);
-    struct stat about {};
+    struct stat about{};
     const int number = file_.file.number();
     const off_t here = ::lseek(number, 0, SEEK_CUR);
     if (here < 0 || ::fstat(number, &about) != 0) return system_error(errno, place_, "cannot read");
@@ -123,8 +123,7 @@ class compressed_bytes {
       : file_(std::move(file)), place_(std::move(place)) {}
 
   std::streamsize read(char* out, std::streamsize bytes) {
-    const auto count =
-        read_some(file_.file.number(), out, static_cast<std::size_t>(bytes), place_);
+    const auto count = read_some(file_.file.number(), out, static_cast<std::size_t>(bytes), place_);
     if (!count.ok()) status_ = count.status();
     if (!count.ok() || *count == 0) return -1;
     frames_.see(out, *count);
@@ -233,7 +232,7 @@ absl::StatusOr<std::uint64_t> input_file::skip(std::uint64_t bytes) {
 
 absl::StatusOr<bool> check_input_file(const std::string& path, const std::string& place) {
   // A pipe must not be opened twice: its writer would see the first reader leave.
-  struct stat about {};
+  struct stat about{};
   if (::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) {
     if (::access(path.c_str(), R_OK) != 0) return system_error(errno, place, "cannot open");
     return false;

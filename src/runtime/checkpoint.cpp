@@ -68,8 +68,8 @@ class record_reader final : public state_reader {
 
   std::string_view summary() const override { return record_.summary; }
 
-  void rows(const std::function<void(std::uint64_t, std::string_view, std::string_view)>& row)
-      override {
+  void rows(
+      const std::function<void(std::uint64_t, std::string_view, std::string_view)>& row) override {
     check(backend_.scan(state_prefix(record_.state),
                         [&](std::string_view key, std::string_view value) -> absl::Status {
                           if (key.size() < key_prefix_bytes || value.size() < expiry_bytes) {
@@ -87,9 +87,8 @@ class record_reader final : public state_reader {
   }
 
   [[noreturn]] void fail(std::string_view reason) const override {
-    throw job_failure(absl::DataLossError(
-        fmt::format("{}: its state is damaged ({}); go back to a copy of the directory", place_,
-                    reason)));
+    throw job_failure(absl::DataLossError(fmt::format(
+        "{}: its state is damaged ({}); go back to a copy of the directory", place_, reason)));
   }
 
  private:
@@ -132,9 +131,9 @@ absl::Status checkpointer::open() {
   for (node_id id = 0; id < graph_.nodes().size(); ++id) {
     const node& each = graph_.nodes()[id];
     if (each.named && each.name.empty()) {
-      return absl::InvalidArgumentError(fmt::format(
-          "{}: it has no name, by which a checkpoint would know its state; give it one",
-          graph_.place(id)));
+      return absl::InvalidArgumentError(
+          fmt::format("{}: it has no name, by which a checkpoint would know its state; give it one",
+                      graph_.place(id)));
     }
   }
   absl::StatusOr<std::unique_ptr<state_backend>> backend =
@@ -160,8 +159,8 @@ absl::Status checkpointer::open() {
   }
   absl::StatusOr<manifest> decoded = decode_manifest(**bytes);
   if (!decoded.ok()) {
-    return absl::Status(decoded.status().code(), fmt::format("{}: {}", place(),
-                                                             std::string(decoded.status().message())));
+    return absl::Status(decoded.status().code(),
+                        fmt::format("{}: {}", place(), std::string(decoded.status().message())));
   }
   found_ = *std::move(decoded);
   newest_ = *found_;
@@ -214,21 +213,22 @@ absl::Status checkpointer::match_ends() const {
           place(), record.name));
     }
     if (here->format != record.format) {
-      return absl::FailedPreconditionError(
-          fmt::format("{}: source '{}' was read as [{}], the pipeline reads [{}]; run it as it was, "
-                      "or give a new directory",
-                      place(), record.name, record.format, here->format));
+      return absl::FailedPreconditionError(fmt::format(
+          "{}: source '{}' was read as [{}], the pipeline reads [{}]; run it as it was, "
+          "or give a new directory",
+          place(), record.name, record.format, here->format));
     }
   }
   for (const node& each : graph_.nodes()) {
-    const bool known = std::any_of(
-        found_->sinks.begin(), found_->sinks.end(),
-        [&](const sink_record& record) { return record.name == each.name; });
+    const bool known =
+        std::any_of(found_->sinks.begin(), found_->sinks.end(),
+                    [&](const sink_record& record) { return record.name == each.name; });
     if (each.is == node::role::sink && !known) {
-      return absl::FailedPreconditionError(fmt::format(
-          "{}: sink '{}' is new since then, and would miss every row from before; run with the sinks "
-          "there were, or give a new directory",
-          place(), each.name));
+      return absl::FailedPreconditionError(
+          fmt::format("{}: sink '{}' is new since then, and would miss every row from before; run "
+                      "with the sinks "
+                      "there were, or give a new directory",
+                      place(), each.name));
     }
   }
   for (const sink_record& record : found_->sinks) {

@@ -80,7 +80,7 @@ class checkpointer {
   std::unique_ptr<state_backend> backend_;
   std::optional<manifest> found_;
   std::map<std::string, std::uint32_t> states_;  ///< State numbers by identity.
-  manifest newest_;  ///< As committed by this run, or as found.
+  manifest newest_;                              ///< As committed by this run, or as found.
 };
 
 }  // namespace freshet::detail

@@ -12,9 +12,9 @@ void check(const absl::Status& status) {
 }
 
 void fail_in_user_function(const std::string& place, const position& where) {
-  fail_in_user_function(place, fmt::format("at record {} of split {} of source {}", where.sequence,
-                                           where.split % splits_per_source_max,
-                                           where.split / splits_per_source_max));
+  fail_in_user_function(
+      place, fmt::format("at record {} of split {} of source {}", where.sequence,
+                         where.split % splits_per_source_max, where.split / splits_per_source_max));
 }
 
 void fail_in_user_function(const std::string& place, std::string_view doing) {
@@ -48,44 +48,46 @@ void require_not_negative(const std::string& place, const char* option, duration
 void require_distinct(const std::string& place, const std::vector<std::string>& columns) {
   for (auto column = columns.begin(); column != columns.end(); ++column) {
     if (std::find(columns.begin(), column, *column) == column) continue;
-    throw std::invalid_argument(fmt::format(
-        "{}: its row has two columns '{}', and each is known by its name; give every aggregate a name "
-        "of its own, other than those of key and window",
-        place, *column));
+    throw std::invalid_argument(
+        fmt::format("{}: its row has two columns '{}', and each is known by its name; give every "
+                    "aggregate a name "
+                    "of its own, other than those of key and window",
+                    place, *column));
   }
 }
 
 void graph::require_timed(port_of of, const std::string& place) const {
   if (timed(of)) return;
-  throw std::invalid_argument(place + ": the records have no event times; put event_time(&record::at, "
-                                      "bounded_disorder{...}) below their source");
+  throw std::invalid_argument(place +
+                              ": the records have no event times; put event_time(&record::at, "
+                              "bounded_disorder{...}) below their source");
 }
 
 node_id graph::add(node fresh) {
   if (frozen_) {
-    throw std::invalid_argument(fmt::format(
-        "pipeline '{}': {} is added after the job was started; compose first, then run", name_,
-        fresh.kind));
+    throw std::invalid_argument(
+        fmt::format("pipeline '{}': {} is added after the job was started; compose first, then run",
+                    name_, fresh.kind));
   }
   if (fresh.named && !fresh.name.empty()) {
     const auto taken = std::find_if(nodes_.begin(), nodes_.end(), [&](const node& other) {
       return other.named && other.kind == fresh.kind && other.name == fresh.name;
     });
     if (taken != nodes_.end()) {
-      throw std::invalid_argument(
-          fmt::format("{} '{}': another {} of pipeline '{}' has this name; a name is the identity of "
-                      "state across restarts, give each its own",
-                      fresh.kind, fresh.name, fresh.kind, name_));
+      throw std::invalid_argument(fmt::format(
+          "{} '{}': another {} of pipeline '{}' has this name; a name is the identity of "
+          "state across restarts, give each its own",
+          fresh.kind, fresh.name, fresh.kind, name_));
     }
   }
   if (fresh.kind == "event_time") {
     const node_id source = source_of(fresh.inputs.front().node);
     for (node_id other = 0; other < nodes_.size(); ++other) {
       if (nodes_[other].kind == "event_time" && source_of(other) == source) {
-        throw std::invalid_argument(
-            fmt::format("event_time: source '{}' has one already; assign event times once, then use "
-                        "the stream twice",
-                        fresh.name));
+        throw std::invalid_argument(fmt::format(
+            "event_time: source '{}' has one already; assign event times once, then use "
+            "the stream twice",
+            fresh.name));
       }
     }
   }

@@ -34,7 +34,9 @@ run_options with_clock(run_options options) {
 }  // namespace
 
 bool inside_pipeline();
-bool inside_pipeline() { return running_operators; }
+bool inside_pipeline() {
+  return running_operators;
+}
 
 job_runner::job_runner(graph_handle graph, run_options options)
     : graph_(std::move(graph)),
@@ -59,9 +61,9 @@ job_runner::~job_runner() {
 absl::Status job_runner::check_options() const {
   const std::string place = fmt::format("pipeline '{}'", graph_->name());
   if (options_.parallelism != 1) {
-    return absl::InvalidArgumentError(fmt::format(
-        "{}: parallelism is {}, and only 1 exists so far; leave it at 1", place,
-        options_.parallelism));
+    return absl::InvalidArgumentError(
+        fmt::format("{}: parallelism is {}, and only 1 exists so far; leave it at 1", place,
+                    options_.parallelism));
   }
   if (options_.checkpoint.every <= duration::zero()) {
     return absl::InvalidArgumentError(
@@ -125,9 +127,8 @@ absl::Status job_runner::execute() {
     } catch (const job_failure& failure) {
       result_ = failure.status();
     } catch (const std::exception& error) {
-      result_ = absl::InternalError(
-          fmt::format("pipeline '{}': it ended with an exception ({})", graph_->name(),
-                      error.what()));
+      result_ = absl::InternalError(fmt::format("pipeline '{}': it ended with an exception ({})",
+                                                graph_->name(), error.what()));
     }
   }
   summarize();
@@ -175,7 +176,8 @@ supervisor::verdict job_runner::between_slices(bool) {
 
 std::optional<std::chrono::steady_clock::time_point> job_runner::next_deadline() const {
   std::optional<std::chrono::steady_clock::time_point> deadline;
-  if (checkpointer_.enabled() && counters_.activity() != activity_committed_) deadline = next_commit_;
+  if (checkpointer_.enabled() && counters_.activity() != activity_committed_)
+    deadline = next_commit_;
   if (must_tick_) {
     const auto tick = options_.clock() + tick_every;
     deadline = deadline ? std::min(*deadline, tick) : tick;

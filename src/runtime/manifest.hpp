@@ -55,17 +55,17 @@ BOOST_DESCRIBE_STRUCT(counter_record, (),
                       (place, records_in, records_out, late, dead, unassigned, realigned))
 
 struct manifest {
-  std::uint64_t epoch = 0;        ///< Counts the commits of the job, from 1.
-  std::uint32_t key_groups = 0;   ///< Fixed when state is first written.
-  bool finished = false;          ///< The input has ended and every window has closed.
-  bool published = false;         ///< And every sink has completed its output.
+  std::uint64_t epoch = 0;       ///< Counts the commits of the job, from 1.
+  std::uint32_t key_groups = 0;  ///< Fixed when state is first written.
+  bool finished = false;         ///< The input has ended and every window has closed.
+  bool published = false;        ///< And every sink has completed its output.
   std::vector<source_record> sources;
   std::vector<operator_record> operators;
   std::vector<sink_record> sinks;
   std::vector<counter_record> counters;
 };
-BOOST_DESCRIBE_STRUCT(manifest, (), (epoch, key_groups, finished, published, sources, operators,
-                                     sinks, counters))
+BOOST_DESCRIBE_STRUCT(manifest, (),
+                      (epoch, key_groups, finished, published, sources, operators, sinks, counters))
 
 /// Key groups of a new job.
 inline constexpr std::uint32_t key_groups_default = 128;

@@ -30,12 +30,24 @@ job::job(job&&) noexcept = default;
 job& job::operator=(job&&) noexcept = default;
 job::~job() = default;
 
-void job::stop() { runner_->request_stop(); }
-void job::drain() { runner_->request_drain(); }
-absl::Status job::wait() { return runner_->wait(); }
-bool job::wait_for(duration at_most) { return runner_->ended_within(at_most); }
-job_metrics job::metrics() const { return runner_->metrics(); }
-const run_summary& job::summary() const { return runner_->summary(); }
+void job::stop() {
+  runner_->request_stop();
+}
+void job::drain() {
+  runner_->request_drain();
+}
+absl::Status job::wait() {
+  return runner_->wait();
+}
+bool job::wait_for(duration at_most) {
+  return runner_->ended_within(at_most);
+}
+job_metrics job::metrics() const {
+  return runner_->metrics();
+}
+const run_summary& job::summary() const {
+  return runner_->summary();
+}
 
 namespace {
 
@@ -53,10 +65,18 @@ std::uint64_t sum(const job_metrics& of, std::uint64_t operator_metrics::* membe
 std::uint64_t job_metrics::records() const {
   return sum(*this, &operator_metrics::records_in, "from");
 }
-std::uint64_t job_metrics::rows() const { return sum(*this, &operator_metrics::records_in, "to"); }
-std::uint64_t job_metrics::late() const { return sum(*this, &operator_metrics::late); }
-std::uint64_t job_metrics::dead() const { return sum(*this, &operator_metrics::dead); }
-std::uint64_t job_metrics::unassigned() const { return sum(*this, &operator_metrics::unassigned); }
+std::uint64_t job_metrics::rows() const {
+  return sum(*this, &operator_metrics::records_in, "to");
+}
+std::uint64_t job_metrics::late() const {
+  return sum(*this, &operator_metrics::late);
+}
+std::uint64_t job_metrics::dead() const {
+  return sum(*this, &operator_metrics::dead);
+}
+std::uint64_t job_metrics::unassigned() const {
+  return sum(*this, &operator_metrics::unassigned);
+}
 
 operator_metrics job_metrics::of(std::string_view kind, std::string_view name) const {
   for (const operator_metrics& each : operators) {

@@ -38,7 +38,7 @@ absl::Status head::open_source(std::uint32_t number) {
   source_ = *opened;
   board_.source = number;
   board_.names = source_->splits();
-board_.frontiers.assign(board_.names.size(), timestamp_min);
+  board_.frontiers.assign(board_.names.size(), timestamp_min);
   board_.silent.assign(board_.names.size(), false);
   if (board_.names.empty() || board_.names.size() >= splits_per_source_max) {
     return absl::InvalidArgumentError(
@@ -52,14 +52,14 @@ board_.frontiers.assign(board_.names.size(), timestamp_min);
 absl::Status head::open_readers(const std::optional<source_commit>& committed) {
   const std::size_t count = board_.names.size();
   if (committed && committed->splits != board_.names) {
-    return absl::FailedPreconditionError(
-        fmt::format("{}: its files or partitions are not those of the checkpoint ({} then, {} now, "
-                    "compared by name and order); give the same ones, or a new checkpoint directory",
-                    context().place, committed->splits.size(), count));
+    return absl::FailedPreconditionError(fmt::format(
+        "{}: its files or partitions are not those of the checkpoint ({} then, {} now, "
+        "compared by name and order); give the same ones, or a new checkpoint directory",
+        context().place, committed->splits.size(), count));
   }
   if (committed && (committed->positions.size() != count || committed->ended.size() != count)) {
-    return absl::DataLossError(
-        context().place + ": the checkpoint's positions are damaged; go back to a copy of it");
+    return absl::DataLossError(context().place +
+                               ": the checkpoint's positions are damaged; go back to a copy of it");
   }
   splits_.resize(count);
   for (std::size_t split = 0; split < count; ++split) {

@@ -146,8 +146,7 @@ void task::open(checkpointer& from) {
     give_context(each.node, single_split && graph_.in_log_order(each.node));
     auto* listener = dynamic_cast<split_listener*>(each.op.get());
     if (listener == nullptr) continue;
-    split_board& board =
-        static_cast<head&>(*members_[graph_.source_of(each.node)].op).board();
+    split_board& board = static_cast<head&>(*members_[graph_.source_of(each.node)].op).board();
     board.wants_entry_frontiers = graph_.nodes()[each.node].wants_entry_frontiers;
     listener->listen(board);
   }
@@ -287,7 +286,9 @@ std::string task::guarantee(bool checkpoints) const {
   return "exactly once";
 }
 
-void task::defer(runtime_operator& unfinished) { unfinished_.push_back(&unfinished); }
+void task::defer(runtime_operator& unfinished) {
+  unfinished_.push_back(&unfinished);
+}
 
 void task::take_snapshot(runtime_operator& of) {
   if (collecting_ == nullptr) return;

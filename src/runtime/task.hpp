@@ -1,7 +1,7 @@
 // A task: the operators of one partition between two exchanges, run by one thread at a time.
 //
-// Cooperative: `step` does a bounded slice of work and returns. With parallelism 1 the whole graph is
-// one task whose heads are the sources.
+// Cooperative: `step` does a bounded slice of work and returns. With parallelism 1 the whole graph
+// is one task whose heads are the sources.
 #pragma once
 
 #include "checkpoint.hpp"

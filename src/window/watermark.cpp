@@ -34,9 +34,8 @@ frontier_change frontier_minimum::finish(std::size_t input) {
   one& of = inputs_[input];
   if (of.is == status::finished) return {};
   of.is = status::finished;
-  const bool all_finished = std::all_of(inputs_.begin(), inputs_.end(), [](const one& each) {
-    return each.is == status::finished;
-  });
+  const bool all_finished = std::all_of(
+      inputs_.begin(), inputs_.end(), [](const one& each) { return each.is == status::finished; });
   if (all_finished) {
     frontier_change change = move_to(timestamp_max);
     change.became_active = idle_;

@@ -91,23 +91,24 @@ constexpr const char* everything_header = "small,large,real,letter,length,count,
 
 TEST_CASE("csv::read matches columns with fields by name in any order", "[connectors][csv]") {
   const temporary_folder folder;
-  const auto all = read_split(fr::csv::read<payment>(folder.file(
-      "a.csv", "\xEF\xBB\xBF" "at, unused ,\"fraud\", amount,card\r\n"
-               "2013-07-04T09:30:00Z,x,TRUE, +1.5 ,\"a \"\"b\"\"\nc\"\r\n\r\n"
-               "2013-07-04 09:30,,0,-2e3, d")));
+  const auto all = read_split(fr::csv::read<payment>(
+      folder.file("a.csv",
+                  "\xEF\xBB\xBF"
+                  "at, unused ,\"fraud\", amount,card\r\n"
+                  "2013-07-04T09:30:00Z,x,TRUE, +1.5 ,\"a \"\"b\"\"\nc\"\r\n\r\n"
+                  "2013-07-04 09:30,,0,-2e3, d")));
   REQUIRE(all.status.ok());
   REQUIRE(all.dead.empty());
-  REQUIRE(all.rows == std::vector<payment>{{"a \"b\"\nc", 1.5, true, morning},
-                                           {" d", -2000, false, morning}});
+  REQUIRE(all.rows ==
+          std::vector<payment>{{"a \"b\"\nc", 1.5, true, morning}, {" d", -2000, false, morning}});
   REQUIRE(all.sequences == std::vector<std::uint64_t>{37, 87});
 }
 
 TEST_CASE("csv::read fills every type of field that it documents", "[connectors][csv]") {
   const temporary_folder folder;
   const auto all = read_split(fr::csv::read<everything>(folder.file(
-      "a.csv", std::string(everything_header) +
-                   "\n-128,18446744073709551615,inf,\",\",1min30s,,\n"
-                   " 127\t,+7,NaN,x, 90 ,3,\"\"\n")));
+      "a.csv", std::string(everything_header) + "\n-128,18446744073709551615,inf,\",\",1min30s,,\n"
+                                                " 127\t,+7,NaN,x, 90 ,3,\"\"\n")));
   REQUIRE(all.dead.empty());
   REQUIRE(all.rows.size() == 2);
   CHECK(all.rows[0].small == -128);
@@ -186,8 +187,8 @@ TEST_CASE("csv::read cuts long records in dead letters and says so", "[connector
 
 TEST_CASE("a quote that is never closed costs its own line only", "[connectors][csv]") {
   const temporary_folder folder;
-  const auto all = read_split(
-      fr::csv::read<text_only>(folder.file("a.csv", "text\na\n\"b\nc\nd,e\nf\n")));
+  const auto all =
+      read_split(fr::csv::read<text_only>(folder.file("a.csv", "text\na\n\"b\nc\nd,e\nf\n")));
   REQUIRE(all.rows.size() == 3);
   CHECK((all.rows[0].text == "a" && all.rows[1].text == "c" && all.rows[2].text == "f"));
   REQUIRE(all.dead.size() == 2);
@@ -225,9 +226,8 @@ TEST_CASE("csv::read renames fields and keeps the record's own text", "[connecto
 
 TEST_CASE("one column can fill several fields", "[connectors][csv]") {
   const temporary_folder folder;
-  const fr::csv::read_options options = {
-      .time_format = fr::csv::timestamp_format::any,
-      .rename = {{"key", "v"}, {"value", "v"}, {"at", "t"}}};
+  const fr::csv::read_options options = {.time_format = fr::csv::timestamp_format::any,
+                                         .rename = {{"key", "v"}, {"value", "v"}, {"at", "t"}}};
   const auto all =
       read_split(fr::csv::read<flexible>(folder.file("a.csv", "t,v\n5,1.25\n"), options));
   REQUIRE(all.rows.size() == 1);
@@ -248,10 +248,11 @@ TEST_CASE("csv::read without a header goes by position", "[connectors][csv]") {
 TEST_CASE("a missing column is an error unless its field is optional", "[connectors][csv]") {
   const temporary_folder folder;
   const std::string path = folder.file("a.csv", "card,amout,fraud,at\nx\n");
-  CHECK(open_error(path) ==
-        "csv::read '" + path + "': no column 'amount' in the header (card, amout, fraud, at), "
-        "wanted one for the field 'amount'; give the column's name in .rename, or make the field a "
-        "std::optional");
+  CHECK(open_error(path) == "csv::read '" + path +
+                                "': no column 'amount' in the header (card, amout, fraud, at), "
+                                "wanted one for the field 'amount'; give the column's name in "
+                                ".rename, or make the field a "
+                                "std::optional");
   const std::string without = folder.file("b.csv", "small,large,real,letter,length\n1,1,1,x,1\n");
   const auto all = read_split(fr::csv::read<everything>(without));
   REQUIRE(all.rows.size() == 1);
@@ -269,8 +270,8 @@ TEST_CASE("a header that cannot be used is an error before the first record", "[
                                  "': the file is empty, wanted a header line; set .header = false "
                                  "if it has none");
   const std::string open = folder.file("open.csv", "card,\"amount,fraud,at\n");
-  CHECK(open_error(open) == "csv::read '" + open +
-                                "': line 1, the header: quote opened at line 1 is never closed");
+  CHECK(open_error(open) ==
+        "csv::read '" + open + "': line 1, the header: quote opened at line 1 is never closed");
 }
 
 TEST_CASE("csv::read names files that cannot be opened", "[connectors][csv]") {
@@ -365,17 +366,26 @@ TEST_CASE("a position that does not fit the file is an error", "[connectors][csv
       ", where the checkpoint goes on; put back the file that was read, or start without the "
       "checkpoint";
   CHECK(at("csv1:38:3:0").empty());
-  CHECK(at("csv1:39:3:0") == "csv::read '" + path + "': the file ends at byte 38, wanted the start "
-                             "of a record at byte 39" + advice);
+  CHECK(at("csv1:39:3:0") == "csv::read '" + path +
+                                 "': the file ends at byte 38, wanted the start "
+                                 "of a record at byte 39" +
+                                 advice);
   CHECK(at("csv1:18446744073709551615:3:0") ==
-        "csv::read '" + path + "': the file ends at byte 38, wanted the start of a record at byte "
-        "18446744073709551615" + advice);
-  CHECK(at("csv1:30:2:0") == "csv::read '" + path + "': the byte before is not the end of a line, "
-                             "wanted the start of a record at byte 30" + advice);
-  CHECK(at("csv1:3:1:0") == "csv::read '" + path + "': byte lies before the first record, wanted "
-                            "the start of a record at byte 3" + advice);
-  CHECK(at("nonsense") == "csv::read '" + path + "': the position in the checkpoint is not one of "
-                          "csv::read; rerun with the build that wrote it");
+        "csv::read '" + path +
+            "': the file ends at byte 38, wanted the start of a record at byte "
+            "18446744073709551615" +
+            advice);
+  CHECK(at("csv1:30:2:0") == "csv::read '" + path +
+                                 "': the byte before is not the end of a line, "
+                                 "wanted the start of a record at byte 30" +
+                                 advice);
+  CHECK(at("csv1:3:1:0") == "csv::read '" + path +
+                                "': byte lies before the first record, wanted "
+                                "the start of a record at byte 3" +
+                                advice);
+  CHECK(at("nonsense") == "csv::read '" + path +
+                              "': the position in the checkpoint is not one of "
+                              "csv::read; rerun with the build that wrote it");
 }
 
 TEST_CASE("a reader describes what a resumed job must not change", "[connectors][csv]") {
@@ -383,7 +393,8 @@ TEST_CASE("a reader describes what a resumed job must not change", "[connectors]
   CHECK(plain == fr::csv::read<payment>("b.csv", {.block_bytes = 7}).describe());
   CHECK(plain != fr::csv::read<payment>("a.csv", {.delimiter = ';'}).describe());
   CHECK(plain != fr::csv::read<payment>("a.csv", {.header = false}).describe());
-  CHECK(plain !=
-        fr::csv::read<payment>("a.csv", {.time_format = fr::csv::timestamp_format::any}).describe());
+  CHECK(
+      plain !=
+      fr::csv::read<payment>("a.csv", {.time_format = fr::csv::timestamp_format::any}).describe());
   CHECK(plain != fr::csv::read<payment>("a.csv", {.rename = {{"card", "pan"}}}).describe());
 }

@@ -1,12 +1,12 @@
 // A push channel: how an application feeds records into a pipeline from its own threads.
 //
 // Any number of producers, one split, sequence = order of acceptance. Bounded: `push` waits while
-// the channel is full (that is backpressure), `try_push` does not. Handles share one channel and may
-// be used from any thread, but for the functions of the pipeline that reads it.
+// the channel is full (that is backpressure), `try_push` does not. Handles share one channel and
+// may be used from any thread, but for the functions of the pipeline that reads it.
 //
-// A record that was accepted but not yet committed is lost when the process dies: what `committed()`
-// tells need not be pushed again after a restart; whatever came later must be, by the application.
-// Without that, delivery is at most once.
+// A record that was accepted but not yet committed is lost when the process dies: what
+// `committed()` tells need not be pushed again after a restart; whatever came later must be, by the
+// application. Without that, delivery is at most once.
 #pragma once
 
 #include <freshet/connectors/values.hpp>
@@ -144,7 +144,8 @@ class channel {
   using value_type = T;
 
   explicit channel(channel_options options = {})
-      : state_(std::make_shared<detail::channel_state<T>>(std::max<std::size_t>(options.capacity, 1))) {}
+      : state_(std::make_shared<detail::channel_state<T>>(
+            std::max<std::size_t>(options.capacity, 1))) {}
 
   /// Hands over a record; waits while the channel is full.
   /// \return the record's sequence; `FailedPrecondition` when the channel is closed, its job has

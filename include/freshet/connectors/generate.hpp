@@ -35,7 +35,8 @@ struct generate_options {
 namespace detail {
 
 template <class F>
-class generate_source final : public source<std::remove_cvref_t<std::invoke_result_t<F&, std::uint64_t>>> {
+class generate_source final
+    : public source<std::remove_cvref_t<std::invoke_result_t<F&, std::uint64_t>>> {
  public:
   using row = std::remove_cvref_t<std::invoke_result_t<F&, std::uint64_t>>;
 

@@ -31,10 +31,11 @@ template <class T>
 struct batch {
   std::vector<T> values;
   std::vector<position> positions;
-  std::vector<timestamp> times;            ///< Empty above `event_time`.
-  std::vector<std::uint64_t> hashes;       ///< Stable hashes of the keys; empty outside keyed streams.
-  std::vector<timestamp> entry_frontiers;  ///< Of every row; filled only when a sampler asks for it.
-  std::vector<behind_row> behind;          ///< Only the rows behind their frontier, ascending by row.
+  std::vector<timestamp> times;       ///< Empty above `event_time`.
+  std::vector<std::uint64_t> hashes;  ///< Stable hashes of the keys; empty outside keyed streams.
+  std::vector<timestamp>
+      entry_frontiers;             ///< Of every row; filled only when a sampler asks for it.
+  std::vector<behind_row> behind;  ///< Only the rows behind their frontier, ascending by row.
 
   std::size_t size() const { return values.size(); }
   bool empty() const { return values.empty(); }

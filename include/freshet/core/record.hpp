@@ -14,9 +14,10 @@ namespace freshet {
 
 /// A record's place in the logs of a pipeline. Unique, but for a stream merged with itself.
 struct position {
-  std::uint64_t sequence = 0;  ///< Counts within a split: file byte, channel order, generator count.
-  std::uint32_t split = 0;     ///< Which split of which source: see `split_number`.
-  std::uint32_t fanout = 0;    ///< Index among the rows that one source record was turned into.
+  std::uint64_t sequence =
+      0;                     ///< Counts within a split: file byte, channel order, generator count.
+  std::uint32_t split = 0;   ///< Which split of which source: see `split_number`.
+  std::uint32_t fanout = 0;  ///< Index among the rows that one source record was turned into.
 
   friend constexpr auto operator<=>(const position&, const position&) = default;
 };

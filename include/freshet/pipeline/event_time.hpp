@@ -39,7 +39,8 @@ auto event_time(Time time, Generator generator, event_time_options options = {})
                   "returns a freshet::timestamp");
     using given = std::remove_cvref_t<std::invoke_result_t<const Time&, const T&>>;
     static_assert(
-        std::convertible_to<given, timestamp> || std::convertible_to<given, std::optional<timestamp>>,
+        std::convertible_to<given, timestamp> ||
+            std::convertible_to<given, std::optional<timestamp>>,
         "freshet: event_time needs a freshet::timestamp (microseconds since the epoch) or an "
         "optional one; convert other times with std::chrono in a map before");
     const detail::graph_handle& graph = upstream.graph();

@@ -1,8 +1,8 @@
 // key_by: says which records belong together.
 //
-// The key is computed from the record wherever it is needed; its stable hash is computed once, here,
-// and travels with the batch. Keys are hashed by `stable_hash`, so the same key belongs to the same
-// key group in every run and on every machine.
+// The key is computed from the record wherever it is needed; its stable hash is computed once,
+// here, and travels with the batch. Keys are hashed by `stable_hash`, so the same key belongs to
+// the same key group in every run and on every machine.
 #pragma once
 
 #include <freshet/core/codec.hpp>
@@ -73,8 +73,8 @@ auto key_by(KeyOf key_of) {
     if constexpr (std::is_member_object_pointer_v<KeyOf>) {
       if (const auto name = member_name(key_of); !name.empty()) key_name = std::string(name);
     }
-    return keyed_stream<T, KeyOf>(
-        checked_stream<T>(upstream.graph(), {id, 0}, upstream.columns()), key_of, key_name);
+    return keyed_stream<T, KeyOf>(checked_stream<T>(upstream.graph(), {id, 0}, upstream.columns()),
+                                  key_of, key_name);
   };
 }
 

@@ -1,8 +1,8 @@
 // The pipeline: where composing starts, and what runs it.
 //
 // Composing belongs to one thread and only builds a description. `run` works in the calling thread;
-// `start` in one of its own. A pipeline can be run again after it ended: with checkpoints it goes on
-// where the last run committed.
+// `start` in one of its own. A pipeline can be run again after it ended: with checkpoints it goes
+// on where the last run committed.
 #pragma once
 
 #include <freshet/pipeline/detail/graph.hpp>
@@ -38,7 +38,9 @@ class pipeline {
     fresh.name = std::move(name);
     fresh.is = detail::node::role::source;
     fresh.named = true;
-    if constexpr (requires { { description.describe() } -> std::convertible_to<std::string>; }) {
+    if constexpr (requires {
+                    { description.describe() } -> std::convertible_to<std::string>;
+                  }) {
       fresh.format = description.describe();
     }
     fresh.make = [description = std::move(description)] {
@@ -65,8 +67,8 @@ class pipeline {
 /// Throws `std::invalid_argument` when another one has the name.
 template <class Description>
 auto to(std::string name, Description description) {
-  return [name = std::move(name), description = std::move(description)]<class T>(
-             const stream<T>& upstream) {
+  return [name = std::move(name),
+          description = std::move(description)]<class T>(const stream<T>& upstream) {
     static_assert(sink_description<Description, T>,
                   "freshet: to needs a sink description such as csv::write(path), one whose "
                   "open<T>(columns) returns absl::StatusOr<std::unique_ptr<sink<T>>>");

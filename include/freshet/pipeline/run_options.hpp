@@ -48,8 +48,8 @@ struct run_options {
   std::function<std::chrono::steady_clock::time_point()> clock = nullptr;
 };
 
-/// Counts of one operator, since the job began: they are part of every commit, so that a resumed job
-/// counts on, and ends with the counts of an uninterrupted one.
+/// Counts of one operator, since the job began: they are part of every commit, so that a resumed
+/// job counts on, and ends with the counts of an uninterrupted one.
 struct operator_metrics {
   std::string place;  ///< `window 'activity'`.
   std::string kind;   ///< `window`.
@@ -73,7 +73,8 @@ struct job_metrics {
   std::uint64_t dead() const;
   std::uint64_t unassigned() const;
 
-  /// The counts of one operator: `of("to", "out")`. All zero when there is none of that kind and name.
+  /// The counts of one operator: `of("to", "out")`. All zero when there is none of that kind and
+  /// name.
   operator_metrics of(std::string_view kind, std::string_view name) const;
 };
 

@@ -18,14 +18,14 @@
 
 namespace freshet {
 
-/// Samples a stream with event times: `payments | sample("training", rarity(&payment::fraud, {...}))`.
-/// `name` identifies the sampler's state across restarts. The rows' columns are those of the stream,
-/// then `probability`, `weight`, `category`, `log_odds`.
-/// Throws `std::invalid_argument` when options are out of range, when there are no event times, or
-/// when another one has the name.
+/// Samples a stream with event times: `payments | sample("training", rarity(&payment::fraud,
+/// {...}))`. `name` identifies the sampler's state across restarts. The rows' columns are those of
+/// the stream, then `probability`, `weight`, `category`, `log_odds`. Throws `std::invalid_argument`
+/// when options are out of range, when there are no event times, or when another one has the name.
 template <class Sampler>
 auto sample(std::string name, Sampler sampler) {
-  return [name = std::move(name), sampler = std::move(sampler)]<class T>(const stream<T>& upstream) {
+  return [name = std::move(name),
+          sampler = std::move(sampler)]<class T>(const stream<T>& upstream) {
     static_assert(sampler_of<Sampler, T>,
                   "freshet: this sampler does not fit these records; check that its member pointer "
                   "or function takes a record of this stream and returns a bool, number, string, "
@@ -45,13 +45,16 @@ auto sample(std::string name, Sampler sampler) {
     fresh.inputs = {upstream.from()};
     fresh.format = sampler.describe() + " | " + format_of<typename Sampler::state>() +
                    " | records " + format_of<T>();
-    fresh.make = [sampler] { return std::make_unique<detail::sample_operator<T, Sampler>>(sampler); };
+    fresh.make = [sampler] {
+      return std::make_unique<detail::sample_operator<T, Sampler>>(sampler);
+    };
     const detail::node_id id = graph->add(std::move(fresh));
     graph->want_entry_frontiers(upstream.from());
 
     std::vector<std::string> names = upstream.columns();
     if constexpr (has_columns<T>) {
-      for (std::string& extra : columns<sampled<T>>::extra_names()) names.push_back(std::move(extra));
+      for (std::string& extra : columns<sampled<T>>::extra_names())
+        names.push_back(std::move(extra));
     }
     return stream<sampled<T>>(graph, {id, 0}, std::move(names));
   };

@@ -93,8 +93,8 @@ class source : public source_base {
       std::size_t split, std::optional<std::string_view> position) = 0;
 };
 
-/// A value that describes a source of `D::value_type`. It may also offer `describe()`: how it reads,
-/// as text; a checkpoint is refused when that has changed.
+/// A value that describes a source of `D::value_type`. It may also offer `describe()`: how it
+/// reads, as text; a checkpoint is refused when that has changed.
 template <class D>
 concept source_description = std::copy_constructible<D> && requires(const D& description) {
   typename D::value_type;

@@ -50,9 +50,7 @@ class checked_stream : public stream<T> {
   using stream<T>::stream;
 
   /// The records that could not be used, with reason and place. Counted in any case.
-  stream<dead_letter> dead() const {
-    return {this->graph(), {this->from().node, dead_port}};
-  }
+  stream<dead_letter> dead() const { return {this->graph(), {this->from().node, dead_port}}; }
 
   static constexpr std::size_t dead_port = 1;
 };

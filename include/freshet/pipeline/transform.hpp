@@ -1,4 +1,5 @@
-// Record-wise operators: flat_map, map, filter; and merge, which brings streams of one type together.
+// Record-wise operators: flat_map, map, filter; and merge, which brings streams of one type
+// together.
 //
 // Functions given here must be copy-constructible, are copied for every task, never called
 // concurrently, and must not block. An exception that leaves them ends the job with a status that
@@ -56,8 +57,9 @@ auto flat_map(F f) {
 template <class F>
 auto map(F f) {
   return [f = std::move(f)]<class T>(const stream<T>& upstream) {
-    static_assert(std::is_invocable_v<F&, const T&>,
-                  "freshet: map needs a function of one record (const record&) or a member pointer");
+    static_assert(
+        std::is_invocable_v<F&, const T&>,
+        "freshet: map needs a function of one record (const record&) or a member pointer");
     using out = std::remove_cvref_t<std::invoke_result_t<F&, const T&>>;
     static_assert(!std::is_void_v<out>,
                   "freshet: the function given to map returns nothing; use to(callback(...)) for "
@@ -97,8 +99,9 @@ stream<T> merge_streams(const stream<T>& first, const More&... more) {
     }
   }
   if (((more.graph() != first.graph()) || ...)) {
-    throw std::invalid_argument("merge: the streams belong to different pipelines; merge streams "
-                                "of one pipeline");
+    throw std::invalid_argument(
+        "merge: the streams belong to different pipelines; merge streams "
+        "of one pipeline");
   }
   const std::size_t ports = fresh.inputs.size();
   fresh.make = [ports] { return std::make_unique<detail::merge_operator<T>>(ports); };

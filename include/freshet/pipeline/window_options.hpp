@@ -9,10 +9,11 @@ namespace freshet {
 
 /// When a window's rows are emitted.
 enum class firing : std::uint8_t {
-  on_time,    ///< When the watermark reaches the window's end, and again, with everything so far,
-              ///< for each late record that is still accepted (accumulating, as in Dataflow).
-  at_close,   ///< Once, when the watermark reaches the end plus the allowed lateness. The stream's
-              ///< watermark is then held back by the lateness, so that windows below see no late rows.
+  on_time,   ///< When the watermark reaches the window's end, and again, with everything so far,
+             ///< for each late record that is still accepted (accumulating, as in Dataflow).
+  at_close,  ///< Once, when the watermark reaches the end plus the allowed lateness. The stream's
+             ///< watermark is then held back by the lateness, so that windows below see no late
+             ///< rows.
 };
 
 /// Options of `window`.

@@ -102,16 +102,16 @@ class aggregated_stream : public stream<Row> {
 /// Throws `std::invalid_argument` when parameters are out of range.
 template <window_assigner Assigner>
 auto window(Assigner assigner, window_options options = {}) {
-  return detail::one_of{
-      [assigner = std::move(assigner), options]<class T, class KeyOf>(
-          const keyed_stream<T, KeyOf>& upstream) {
-        return windowed_stream<T, KeyOf, Assigner>(upstream, assigner, options);
-      },
-      []<class T>(const stream<T>&) {
-        static_assert(!std::is_same_v<T, T>,
-                      "freshet: window needs to know which records belong together; put "
-                      "key_by(&record::key) before it");
-      }};
+  return detail::one_of{[assigner = std::move(assigner),
+                         options]<class T, class KeyOf>(const keyed_stream<T, KeyOf>& upstream) {
+                          return windowed_stream<T, KeyOf, Assigner>(upstream, assigner, options);
+                        },
+                        []<class T>(const stream<T>&) {
+                          static_assert(
+                              !std::is_same_v<T, T>,
+                              "freshet: window needs to know which records belong together; put "
+                              "key_by(&record::key) before it");
+                        }};
 }
 
 /// One row per key and window, with one value per aggregate. `name` identifies the state across
@@ -170,8 +170,7 @@ auto aggregate(std::string name, Aggregates... aggregates) {
           key_of, kernel(assigner, options, set));
     };
     const detail::node_id id = records.graph()->add(std::move(fresh));
-    return aggregated_stream<T, row>(records.graph(), {id, 0}, std::move(names),
-                                     records.columns());
+    return aggregated_stream<T, row>(records.graph(), {id, 0}, std::move(names), records.columns());
   };
   return detail::one_of{with_windows, without_windows};
 }

@@ -1,7 +1,8 @@
 // Window assigners: which spans of event time a record belongs to.
 //
-// An assigner is an immutable value; an application's own type is as good as ours (`window_assigner`
-// is an open concept). Spans are half-open, `[begin, end)`, and saturate at the ends of time.
+// An assigner is an immutable value; an application's own type is as good as ours
+// (`window_assigner` is an open concept). Spans are half-open, `[begin, end)`, and saturate at the
+// ends of time.
 #pragma once
 
 #include <freshet/core/time.hpp>
@@ -39,12 +40,12 @@ BOOST_DESCRIBE_STRUCT(window_span, (), (begin, end))
 /// - `check()`: empty when the parameters are usable; otherwise what was found, what was wanted and
 ///   what to do, which `window` throws as `std::invalid_argument`.
 template <class A>
-concept window_assigner = std::copy_constructible<A> && requires(const A& assigner, timestamp at,
-                                                                 std::vector<window_span>& out) {
-  { A::merges } -> std::convertible_to<bool>;
-  assigner.assign(at, out);
-  { assigner.describe() } -> std::convertible_to<std::string>;
-  { assigner.check() } -> std::convertible_to<std::string>;
-};
+concept window_assigner = std::copy_constructible<A> &&
+                          requires(const A& assigner, timestamp at, std::vector<window_span>& out) {
+                            { A::merges } -> std::convertible_to<bool>;
+                            assigner.assign(at, out);
+                            { assigner.describe() } -> std::convertible_to<std::string>;
+                            { assigner.check() } -> std::convertible_to<std::string>;
+                          };
 
 }  // namespace freshet

@@ -1,7 +1,7 @@
 // Watermarks: how a split's frontier follows its records, and how frontiers combine.
 //
-// A watermark is an *exclusive frontier*: `t` promises no more records with event time < t. Frontiers
-// never go back. Plain values, used by one thread at a time; O(1) per record.
+// A watermark is an *exclusive frontier*: `t` promises no more records with event time < t.
+// Frontiers never go back. Plain values, used by one thread at a time; O(1) per record.
 #pragma once
 
 #include <freshet/core/time.hpp>

@@ -124,10 +124,10 @@ class task_services {
 struct operator_context {
   task_services* task = nullptr;
   operator_counters* counters = nullptr;
-  std::string name;            ///< As the user gave it; may be empty.
-  std::string place;           ///< How messages name the operator: `window 'activity'`.
-  std::uint32_t number = 0;    ///< Stable hash of the operator's name: marks its derived rows.
-  bool single_split = false;   ///< Rows come in the order of the log of the job's only split.
+  std::string name;           ///< As the user gave it; may be empty.
+  std::string place;          ///< How messages name the operator: `window 'activity'`.
+  std::uint32_t number = 0;   ///< Stable hash of the operator's name: marks its derived rows.
+  bool single_split = false;  ///< Rows come in the order of the log of the job's only split.
 };
 
 class inlet_base {

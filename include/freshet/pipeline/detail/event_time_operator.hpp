@@ -79,8 +79,8 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     state_ = std::move(*restored);
     minimum_.restore(state_.combined);
     for (std::size_t split = 0; split < state_.splits.size(); ++split) {
-      // A split that the checkpoint does not know, or that was idle, joins a minimum that has moved on
-      // without it.
+      // A split that the checkpoint does not know, or that was idle, joins a minimum that has moved
+      // on without it.
       if (frontier_of(split) < state_.combined) state_.splits[split].floor = state_.combined;
       if (state_.splits[split].ended) {
         (void)minimum_.finish(split);
@@ -210,8 +210,12 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     batch<dead_letter> letters;
     for (const std::size_t row : untimed_) {
       const position& where = rows.positions[row];
-      letters.values.push_back({source_, board_->names[where.split % splits_per_source_max],
-                                where.sequence, 0, "the record has no event time", {}});
+      letters.values.push_back({source_,
+                                board_->names[where.split % splits_per_source_max],
+                                where.sequence,
+                                0,
+                                "the record has no event time",
+                                {}});
       letters.positions.push_back(where);
     }
     operator_counters::add(this->context().counters->dead, letters.size());

@@ -1,7 +1,9 @@
-// Windows whose spans do not depend on other records: tumbling, sliding, an application's own. Internal.
+// Windows whose spans do not depend on other records: tumbling, sliding, an application's own.
+// Internal.
 //
 // One table of keys per open span, so that a span fires and is forgotten as a whole. Threads: one
-// task. Cost: one table update per record and span; a fire visits the span's keys in canonical order.
+// task. Cost: one table update per record and span; a fire visits the span's keys in canonical
+// order.
 #pragma once
 
 #include <freshet/core/codec.hpp>

@@ -27,18 +27,18 @@ struct port_of {
 struct node {
   enum class role : std::uint8_t { source, operation, sink };
 
-  std::string kind;             ///< The operator as its user wrote it: `map`, `window`, `from`.
-  std::string name;             ///< Given by the user; the identity of its state.
+  std::string kind;  ///< The operator as its user wrote it: `map`, `window`, `from`.
+  std::string name;  ///< Given by the user; the identity of its state.
   role is = role::operation;
-  bool named = false;           ///< Whether a name is wanted: it has state or effects.
-  bool record_wise = false;     ///< Passes single records through: `event_time` may stand below it.
-  bool timed = false;           ///< Its rows have event times.
-  bool reorders = false;        ///< Its rows do not come in the order of the log.
-  bool timed_sides = false;     ///< So have the rows of its other ports: late records, not dead ones.
-  std::string format;           ///< What its state looks like; compared on resume.
+  bool named = false;        ///< Whether a name is wanted: it has state or effects.
+  bool record_wise = false;  ///< Passes single records through: `event_time` may stand below it.
+  bool timed = false;        ///< Its rows have event times.
+  bool reorders = false;     ///< Its rows do not come in the order of the log.
+  bool timed_sides = false;  ///< So have the rows of its other ports: late records, not dead ones.
+  std::string format;        ///< What its state looks like; compared on resume.
   std::vector<port_of> inputs;  ///< By input port.
   std::function<std::unique_ptr<runtime_operator>()> make;
-  bool wants_entry_frontiers = false;  ///< An `event_time` that fills in `batch::entry_frontiers`.
+  bool wants_entry_frontiers = false;   ///< An `event_time` that fills in `batch::entry_frontiers`.
   std::vector<std::string> unpromised;  ///< What takes this node out of "same log, same rows".
 };
 
@@ -60,7 +60,8 @@ class graph {
   /// The source at the top of a node's first inputs: for `event_time`, the one it stands below.
   node_id source_of(node_id below) const;
 
-  /// Whether the rows that `below` receives come in the order of the log: nothing above it reorders.
+  /// Whether the rows that `below` receives come in the order of the log: nothing above it
+  /// reorders.
   bool in_log_order(node_id below) const;
 
   /// Asks the `event_time` above `from` for the entry frontier of every row. Rows that windows

@@ -46,7 +46,8 @@ class key_operator final : public unary_operator<T, T> {
     rows.hashes.resize(rows.size());
     std::size_t row = 0;
     try {
-      if constexpr (is_optional<std::remove_cvref_t<std::invoke_result_t<const KeyOf&, const T&>>>) {
+      if constexpr (is_optional<
+                        std::remove_cvref_t<std::invoke_result_t<const KeyOf&, const T&>>>) {
         hash_present(rows, row);
       } else {
         for (; row < rows.size(); ++row) {
@@ -76,8 +77,12 @@ class key_operator final : public unary_operator<T, T> {
         rows.hashes[row] = stable_hash(*key);
         return true;
       }
-      letters.values.push_back({this->context().place, {}, rows.positions[row].sequence, 0,
-                                "the record has no key", {}});
+      letters.values.push_back({this->context().place,
+                                {},
+                                rows.positions[row].sequence,
+                                0,
+                                "the record has no key",
+                                {}});
       letters.positions.push_back(rows.positions[row]);
       return false;
     });

@@ -31,7 +31,8 @@ struct early_record {
   T value{};
 
   position where() const { return {sequence, split, fanout}; }
-  BOOST_DESCRIBE_CLASS(early_record, (), (epoch, at, behind, sequence, split, fanout, value), (), ())
+  BOOST_DESCRIBE_CLASS(early_record, (), (epoch, at, behind, sequence, split, fanout, value), (),
+                       ())
 };
 
 template <class T, class SamplerState>
@@ -63,15 +64,14 @@ class sample_operator final : public unary_operator<T, sampled<T>> {
           behind = rows.behind[cursor++].entry_frontier;
         }
         // Rows that windows derived carry no entry frontier: their event time stands for it.
-        const timestamp entry = !rows.entry_frontiers.empty()
-                                    ? rows.entry_frontiers[row]
-                                    : behind.value_or(rows.times[row]);
+        const timestamp entry = !rows.entry_frontiers.empty() ? rows.entry_frontiers[row]
+                                                              : behind.value_or(rows.times[row]);
         const position& where = rows.positions[row];
         if (entry < epoch_end_) {
           judge(rows.values[row], where, rows.times[row], behind);
         } else {
-          state_.early.push_back({sampler_.epoch_of(entry), rows.times[row], behind,
-                                  where.sequence, where.split, where.fanout, rows.values[row]});
+          state_.early.push_back({sampler_.epoch_of(entry), rows.times[row], behind, where.sequence,
+                                  where.split, where.fanout, rows.values[row]});
         }
       }
     } catch (...) {
@@ -83,8 +83,7 @@ class sample_operator final : public unary_operator<T, sampled<T>> {
   void snapshot(state_writer& to) override { to.summary(to_bytes(state_), state_.watermark); }
 
   void restore(state_reader& from) override {
-    auto restored =
-        from_bytes<sample_operator_state<T, typename Sampler::state>>(from.summary());
+    auto restored = from_bytes<sample_operator_state<T, typename Sampler::state>>(from.summary());
     if (!restored.ok()) from.fail(restored.status());
     if (!sampler_.valid(restored->sampler)) from.fail("the sampler's state is not possible");
     state_ = std::move(*restored);

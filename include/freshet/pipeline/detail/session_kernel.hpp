@@ -1,8 +1,8 @@
 // Windows that grow together: spans of one key that overlap become one session. Internal.
 //
-// One slot per key with its sessions, and one lazily kept deadline per key: a session that grows moves
-// nothing until its old deadline comes. Threads: one task. Cost: one table update per record, plus
-// O(log keys) per session; a key's sessions are written together when one of them has changed.
+// One slot per key with its sessions, and one lazily kept deadline per key: a session that grows
+// moves nothing until its old deadline comes. Threads: one task. Cost: one table update per record,
+// plus O(log keys) per session; a key's sessions are written together when one of them has changed.
 #pragma once
 
 #include <freshet/core/codec.hpp>
@@ -33,8 +33,9 @@ struct open_session {
   BOOST_DESCRIBE_CLASS(open_session, (), (span, fired, state), (), ())
 };
 
-/// The open sessions of one key: disjoint, ascending, those that have fired before the others (their
-/// ends lie behind the watermark). Finding is O(log n); closing the earliest one amortised O(1).
+/// The open sessions of one key: disjoint, ascending, those that have fired before the others
+/// (their ends lie behind the watermark). Finding is O(log n); closing the earliest one amortised
+/// O(1).
 template <class State>
 class session_list {
  public:

@@ -36,7 +36,8 @@ struct source_commit {
 };
 BOOST_DESCRIBE_STRUCT(source_commit, (), (splits, positions, ended))
 
-/// A source as the engine drives it. All that does not depend on the rows lives here, compiled once.
+/// A source as the engine drives it. All that does not depend on the rows lives here, compiled
+/// once.
 class head : public runtime_operator {
  public:
   enum class step_result : std::uint8_t { worked, idle, finished };

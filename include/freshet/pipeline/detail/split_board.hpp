@@ -16,11 +16,11 @@ namespace freshet::detail {
 /// `silent` is written by the source and read by `event_time` to tell a split that has nothing from
 /// one that is not being read.
 struct split_board {
-  std::uint32_t source = 0;               ///< Number of the source in its pipeline.
-  std::vector<std::string> names;         ///< Of the splits, by index.
-  std::vector<timestamp> frontiers;       ///< By index; `timestamp_min` where nothing is known.
-  std::vector<bool> silent;               ///< By index; whether the last read gave nothing.
-  bool timed = false;                     ///< Whether an `event_time` reports here.
+  std::uint32_t source = 0;          ///< Number of the source in its pipeline.
+  std::vector<std::string> names;    ///< Of the splits, by index.
+  std::vector<timestamp> frontiers;  ///< By index; `timestamp_min` where nothing is known.
+  std::vector<bool> silent;          ///< By index; whether the last read gave nothing.
+  bool timed = false;                ///< Whether an `event_time` reports here.
   bool wants_entry_frontiers = false;
 };
 
