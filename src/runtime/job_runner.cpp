@@ -26,8 +26,17 @@ class inside_mark {
 /// How often idle timeouts are looked at.
 constexpr std::chrono::milliseconds tick_every{20};
 
+/// The system's time of now, carried on by the steady clock.
+std::function<timestamp()> wall_clock() {
+  using steady = std::chrono::steady_clock;
+  const auto now = std::chrono::time_point_cast<duration>(std::chrono::system_clock::now());
+  return [now, began = steady::now()] {
+    return now + std::chrono::floor<duration>(steady::now() - began);
+  };
+}
+
 run_options with_clock(run_options options) {
-  if (!options.clock) options.clock = [] { return std::chrono::steady_clock::now(); };
+  if (!options.clock) options.clock = wall_clock();
   return options;
 }
 
@@ -106,7 +115,7 @@ absl::Status job_runner::open() {
     return absl::InternalError(
         fmt::format("pipeline '{}': starting failed ({})", graph_->name(), error.what()));
   }
-  next_commit_ = options_.clock() + options_.checkpoint.every;
+  next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
   return absl::OkStatus();
 }
 
@@ -169,20 +178,17 @@ supervisor::verdict job_runner::between_slices(bool) {
   if (request_.load(std::memory_order_relaxed) != request::none) return verdict::stop;
   if (checkpointer_.enabled() && options_.clock() >= next_commit_) {
     if (counters_.activity() != activity_committed_) commit(false);
-    next_commit_ = options_.clock() + options_.checkpoint.every;
+    next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
   }
   return verdict::go_on;
 }
 
-std::optional<std::chrono::steady_clock::time_point> job_runner::next_deadline() const {
-  std::optional<std::chrono::steady_clock::time_point> deadline;
-  if (checkpointer_.enabled() && counters_.activity() != activity_committed_)
-    deadline = next_commit_;
-  if (must_tick_) {
-    const auto tick = options_.clock() + tick_every;
-    deadline = deadline ? std::min(*deadline, tick) : tick;
+std::optional<duration> job_runner::sleep_at_most() const {
+  std::optional<duration> at_most;
+  if (checkpointer_.enabled() && counters_.activity() != activity_committed_) {
+    at_most = saturating_between(options_.clock(), next_commit_);
   }
-  return deadline;
+  return must_tick_ ? shorter(at_most, tick_every) : at_most;
 }
 
 void job_runner::commit(bool finished) {

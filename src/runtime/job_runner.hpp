@@ -47,7 +47,7 @@ class job_runner final : private supervisor {
   enum class request : std::uint8_t { none, stop, drain };
 
   verdict between_slices(bool worked) override;
-  std::optional<std::chrono::steady_clock::time_point> next_deadline() const override;
+  std::optional<duration> sleep_at_most() const override;
 
   absl::Status check_options() const;
   void finish_again();
@@ -64,7 +64,7 @@ class job_runner final : private supervisor {
   std::atomic<request> request_{request::none};
   std::atomic<std::uint64_t> checkpoints_{0};
   std::chrono::steady_clock::time_point started_;
-  std::chrono::steady_clock::time_point next_commit_;
+  timestamp next_commit_;  ///< In processing time.
   std::uint64_t activity_committed_ = 0;
   bool must_tick_ = false;  ///< Idle timeouts want to be looked at.
   run_summary summary_;

@@ -16,12 +16,9 @@ void inline_scheduler::run(const std::vector<task*>& tasks, supervisor& over) {
     if (running.empty()) return;
     if (over.between_slices(worked) == supervisor::verdict::stop) return;
     if (worked) continue;
-    std::optional<std::chrono::steady_clock::time_point> deadline = over.next_deadline();
-    for (const task* each : running) {
-      const auto at = each->ask_again();
-      if (at && (!deadline || *at < *deadline)) deadline = at;
-    }
-    signal_->wait(deadline);
+    std::optional<duration> at_most = over.sleep_at_most();
+    for (const task* each : running) at_most = shorter(at_most, each->sleep_at_most());
+    signal_->wait(at_most);
   }
 }
 

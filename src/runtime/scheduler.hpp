@@ -6,7 +6,6 @@
 
 #include "task.hpp"
 
-#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -19,8 +18,8 @@ class supervisor {
   virtual ~supervisor() = default;
   /// Called between slices, when no emission is unfinished. `worked`: the last slice did something.
   virtual verdict between_slices(bool worked) = 0;
-  /// Until when a thread without work may sleep at most.
-  virtual std::optional<std::chrono::steady_clock::time_point> next_deadline() const = 0;
+  /// How long a thread without work may sleep at most; nothing: until it is woken.
+  virtual std::optional<duration> sleep_at_most() const = 0;
 };
 
 class scheduler {

@@ -9,13 +9,6 @@
 
 namespace freshet::detail {
 
-namespace {
-
-/// How often a busy source lets its `event_time` look at silent splits.
-constexpr std::chrono::milliseconds tick_every{10};
-
-}  // namespace
-
 inlet_base& head::input(std::size_t) {
   assert(!"a source has no input");
   std::abort();
@@ -99,8 +92,8 @@ std::optional<std::size_t> head::next_split(std::uint64_t step_began) {
     if (own.idle) {
       // It had nothing in this step: the others first, or asking it often would starve them.
       if (own.last_turn > step_began) continue;
-      const auto at = own.reader->ask_again();
-      const bool due = at && *at <= context().task->now();
+      const std::optional<duration> wait = own.reader->ask_again();
+      const bool due = wait && *wait <= duration::zero();
       if (!own.woken->exchange(false) && !due) continue;
       own.idle = false;
     }
@@ -192,14 +185,14 @@ void head::committed(const source_commit& at) {
   }
 }
 
-std::optional<std::chrono::steady_clock::time_point> head::ask_again() const {
-  std::optional<std::chrono::steady_clock::time_point> earliest;
+std::optional<duration> head::ask_again() const {
+  std::optional<duration> shortest;
   for (const one_split& split : splits_) {
     if (split.ended) continue;
-    const auto at = split.reader->ask_again();
-    if (at && (!earliest || *at < *earliest)) earliest = at;
+    const std::optional<duration> wait = split.reader->ask_again();
+    if (wait && (!shortest || *wait < *shortest)) shortest = wait;
   }
-  return earliest;
+  return shortest;
 }
 
 timestamp head::frontier() const {

@@ -25,16 +25,24 @@ void wake_signal::notify() {
   changed_.notify_one();
 }
 
-void wake_signal::wait(std::optional<std::chrono::steady_clock::time_point> deadline) {
+void wake_signal::wait(std::optional<duration> at_most) {
+  // Longer waits are as good as endless, and may overflow the clock that the wait is measured with.
+  constexpr duration long_wait = std::chrono::hours(24);
   std::unique_lock lock(mutex_);
   if (polls_) {
     changed_.wait_for(lock, std::chrono::milliseconds(1), [this] { return notified_; });
-  } else if (deadline) {
-    changed_.wait_until(lock, *deadline, [this] { return notified_; });
+  } else if (at_most) {
+    changed_.wait_for(lock, std::min(*at_most, long_wait), [this] { return notified_; });
   } else {
     changed_.wait(lock, [this] { return notified_; });
   }
   notified_ = false;
+}
+
+std::optional<duration> shorter(std::optional<duration> a, std::optional<duration> b) {
+  if (!a) return b;
+  if (!b) return a;
+  return std::min(*a, *b);
 }
 
 counter_board::counter_board(const graph& of) : graph_(of) {
@@ -93,8 +101,12 @@ void counter_board::restore(const std::vector<counter_record>& records) {
 }
 
 task::task(const graph& of, counter_board& counters, std::shared_ptr<wake_signal> signal,
-           std::function<std::chrono::steady_clock::time_point()> clock)
-    : graph_(of), counters_(counters), signal_(std::move(signal)), clock_(std::move(clock)) {
+           std::function<timestamp()> clock)
+    : graph_(of),
+      counters_(counters),
+      signal_(std::move(signal)),
+      clock_(std::move(clock)),
+      deadlines_(of.nodes().size(), timestamp_max) {
   for (node_id id = 0; id < graph_.nodes().size(); ++id) {
     member made{id, graph_.nodes()[id].make()};
     node_of_.emplace(made.op.get(), id);
@@ -190,7 +202,7 @@ task::step_result task::step() {
       settle();
     }
   }
-  bool worked = false;
+  bool worked = meet_deadlines();
   bool timed_source_worked = false;
   for (head* source : in_turn()) {
     if (source->board().timed && timed_source_worked) break;
@@ -203,6 +215,28 @@ task::step_result task::step() {
   }
   if (running_.empty()) return step_result::finished;
   return worked ? step_result::worked : step_result::idle;
+}
+
+/// Calls the operators whose deadline of processing time has come, those further up first.
+bool task::meet_deadlines() {
+  if (next_deadline_ == timestamp_max) return false;
+  const timestamp now = clock_();
+  if (now < next_deadline_) return false;
+  for (const member& each : members_) {
+    if (deadlines_[each.node] > now) continue;
+    deadlines_[each.node] = timestamp_max;
+    each.op->on_processing_time(now);
+    settle();
+  }
+  next_deadline_ = *std::min_element(deadlines_.begin(), deadlines_.end());
+  return true;
+}
+
+void task::call_at(runtime_operator& of, timestamp when) {
+  timestamp& own = deadlines_[node_of_.at(&of)];
+  if (own == when) return;
+  own = when;
+  next_deadline_ = *std::min_element(deadlines_.begin(), deadlines_.end());
 }
 
 void task::settle() {
@@ -261,13 +295,11 @@ void task::tell_committed(const std::vector<source_record>& sources) {
   for (std::size_t i = 0; i < heads_.size(); ++i) heads_[i].second->committed(sources[i].at);
 }
 
-std::optional<std::chrono::steady_clock::time_point> task::ask_again() const {
-  std::optional<std::chrono::steady_clock::time_point> earliest;
-  for (const head* source : running_) {
-    const auto at = source->ask_again();
-    if (at && (!earliest || *at < *earliest)) earliest = at;
-  }
-  return earliest;
+std::optional<duration> task::sleep_at_most() const {
+  std::optional<duration> at_most;
+  for (const head* source : running_) at_most = shorter(at_most, source->ask_again());
+  if (next_deadline_ == timestamp_max) return at_most;
+  return shorter(at_most, saturating_between(clock_(), next_deadline_));
 }
 
 std::string task::guarantee(bool checkpoints) const {

@@ -11,7 +11,6 @@
 #include <freshet/pipeline/detail/sink_operator.hpp>
 #include <freshet/pipeline/detail/source_head.hpp>
 
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -49,13 +48,12 @@ class counter_board {
 /// Lets a waiting thread be woken from any other. A wake-up before the wait is not lost.
 class wake_signal {
  public:
-  /// `polls`: deadlines belong to another clock than the steady one, so that no wait is longer than
-  /// a millisecond.
+  /// `polls`: processing time is another clock's, so that no wait is longer than a millisecond.
   explicit wake_signal(bool polls) : polls_(polls) {}
 
   void notify();
-  /// Returns at a notification since the last wait, or at `deadline`, if there is one.
-  void wait(std::optional<std::chrono::steady_clock::time_point> deadline);
+  /// Returns at a notification since the last wait, or after `at_most`, if it is given.
+  void wait(std::optional<duration> at_most);
 
  private:
   const bool polls_;
@@ -64,14 +62,17 @@ class wake_signal {
   bool notified_ = false;
 };
 
+/// The shorter of two waits, where nothing stands for one without end.
+std::optional<duration> shorter(std::optional<duration> a, std::optional<duration> b);
+
 class task final : public task_services {
  public:
   enum class step_result : std::uint8_t { worked, idle, finished };
 
   /// Makes and connects an operator for every node, which counts in `counters` (by node).
-  /// `clock`: processing time, monotonic.
+  /// `clock`: processing time; must not go back.
   task(const graph& of, counter_board& counters, std::shared_ptr<wake_signal> signal,
-       std::function<std::chrono::steady_clock::time_point()> clock);
+       std::function<timestamp()> clock);
 
   /// Opens sources and readers and restores what `from` holds. Throws `job_failure`.
   void open(checkpointer& from);
@@ -93,8 +94,8 @@ class task final : public task_services {
   void publish_sinks(const std::vector<sink_record>& tokens, bool last);
   void tell_committed(const std::vector<source_record>& sources);
 
-  /// When an idle task should be stepped again.
-  std::optional<std::chrono::steady_clock::time_point> ask_again() const;
+  /// In how long an idle task should be stepped again; nothing where only a wake-up tells.
+  std::optional<duration> sleep_at_most() const;
 
   /// The end-to-end guarantee, and what limits it.
   /// \pre `open` has succeeded.
@@ -103,7 +104,8 @@ class task final : public task_services {
   void defer(runtime_operator& unfinished) override;
   void take_snapshot(runtime_operator& of) override;
   std::function<void()> waker() override;
-  std::chrono::steady_clock::time_point now() const override { return clock_(); }
+  timestamp now() const override { return clock_(); }
+  void call_at(runtime_operator& of, timestamp when) override;
 
  private:
   struct member {
@@ -116,19 +118,22 @@ class task final : public task_services {
   void restore(checkpointer& from);
   std::vector<head*> in_turn() const;
   void settle();
+  bool meet_deadlines();
   template <class Role>
   std::vector<std::pair<node_id, Role*>> with_role() const;
 
   const graph& graph_;
   counter_board& counters_;
   std::shared_ptr<wake_signal> signal_;
-  std::function<std::chrono::steady_clock::time_point()> clock_;
+  std::function<timestamp()> clock_;
   std::vector<member> members_;  ///< By node.
   std::unordered_map<const runtime_operator*, node_id> node_of_;
   std::vector<std::pair<node_id, head*>> heads_;
   std::vector<std::pair<node_id, sink_base*>> sinks_;
   std::vector<head*> running_;
   std::vector<runtime_operator*> unfinished_;
+  std::vector<timestamp> deadlines_;  ///< Of processing time, by node.
+  timestamp next_deadline_ = timestamp_max;
   bool started_ = false;
   checkpointer* collecting_ = nullptr;
   snapshot_draft* draft_ = nullptr;

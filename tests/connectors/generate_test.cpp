@@ -89,7 +89,7 @@ TEST_CASE("a rate of almost nothing asks again in the far future", "[generate]")
   std::vector<fr::dead_letter> dead;
   REQUIRE(*reader->read(10, rows, dead) == fr::read_state::idle);
   REQUIRE(rows.empty());
-  REQUIRE(*reader->ask_again() > std::chrono::steady_clock::now() + std::chrono::hours(1));
+  REQUIRE(*reader->ask_again() > std::chrono::hours(1));
 }
 
 TEST_CASE("a rate that is no rate is refused", "[generate]") {

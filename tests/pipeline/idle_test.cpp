@@ -18,8 +18,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::function<std::chrono::steady_clock::time_point()> ticking_clock() {
-  return [now = std::chrono::steady_clock::time_point{}]() mutable { return now += 1ms; };
+std::function<fr::timestamp()> ticking_clock() {
+  return [now = fr::timestamp{}]() mutable { return now += 1ms; };
 }
 
 /// A split that plays a list of moves, one per read.
@@ -54,9 +54,7 @@ struct playing {
       return moves[next_++].then;
     }
     std::string position() const override { return std::to_string(next_); }
-    std::optional<std::chrono::steady_clock::time_point> ask_again() const override {
-      return std::chrono::steady_clock::time_point::min();
-    }
+    std::optional<fr::duration> ask_again() const override { return fr::duration::zero(); }
 
    private:
     const playing& from_;  // The engine's copy of the description, which outlives its readers.

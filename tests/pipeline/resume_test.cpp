@@ -106,8 +106,8 @@ std::string counts_of(const fr::job_metrics& metrics) {
 }
 
 /// A clock that each look moves by up to `step_max`, so that commits fall anywhere.
-std::function<std::chrono::steady_clock::time_point()> wandering_clock(std::uint64_t seed) {
-  return [random = std::mt19937_64(seed), now = std::chrono::steady_clock::time_point{}]() mutable {
+std::function<fr::timestamp()> wandering_clock(std::uint64_t seed) {
+  return [random = std::mt19937_64(seed), now = fr::timestamp{}]() mutable {
     return now += fr::duration{random() % 1000};
   };
 }

@@ -78,14 +78,14 @@ class generate_source final
 
     std::string position() const override { return std::to_string(next_); }
 
-    std::optional<std::chrono::steady_clock::time_point> ask_again() const override {
+    std::optional<duration> ask_again() const override {
       if (options_.rate_per_second <= 0) return std::nullopt;
       // No clock counts further than a century ahead, however low the rate.
       constexpr double century_seconds = 3e9;
       const double ahead = std::min(
           static_cast<double>(next_ + 1 - first_) / options_.rate_per_second, century_seconds);
-      return started_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                            std::chrono::duration<double>(ahead));
+      const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
+      return std::chrono::ceil<duration>(std::chrono::duration<double>(ahead) - passed);
     }
 
    private:

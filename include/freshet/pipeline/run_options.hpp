@@ -43,9 +43,11 @@ struct run_options {
   std::size_t parallelism = 1;
   checkpoint_options checkpoint = {};
   freshet::resume resume = freshet::resume::automatic;
-  /// Processing time, for tests that move it by hand: commits and idle timeouts go by it, asked at
-  /// least every millisecond. Must not go back. Empty: the steady clock.
-  std::function<std::chrono::steady_clock::time_point()> clock = nullptr;
+  /// Processing time, for tests that move it by hand (`testing::manual_clock`): commits, idle
+  /// timeouts, and windows and timers of processing time go by it. Asked at least every
+  /// millisecond, by the job's thread alone. Must not go back. Empty: the system's time when the job
+  /// starts, carried on by the steady clock, so that steps of the system's clock are not seen.
+  std::function<timestamp()> clock = nullptr;
 };
 
 /// Counts of one operator, since the job began: they are part of every commit, so that a resumed

@@ -14,7 +14,6 @@
 
 #include <absl/status/statusor.h>
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <functional>
@@ -44,10 +43,9 @@ class split_cursor {
   /// Asks to be told when an idle split has something: `wake` may be called from any thread.
   virtual void wake_with(std::function<void()> /*wake*/) {}
 
-  /// When an idle split should be asked again at the latest; nothing where only a wake-up tells.
-  virtual std::optional<std::chrono::steady_clock::time_point> ask_again() const {
-    return std::nullopt;
-  }
+  /// In how long, from now, an idle split should be asked again at the latest; nothing where only a
+  /// wake-up tells.
+  virtual std::optional<duration> ask_again() const { return std::nullopt; }
 
   /// Tells that everything read before `position` is in a durable commit.
   virtual void committed(std::string_view /*position*/) {}

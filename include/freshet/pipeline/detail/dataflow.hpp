@@ -11,7 +11,6 @@
 #include <absl/status/status.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -117,8 +116,11 @@ class task_services {
   virtual void take_snapshot(runtime_operator& of) = 0;
   /// What tells the task, from any thread, that it may have work.
   virtual std::function<void()> waker() = 0;
-  /// Processing time, monotonic.
-  virtual std::chrono::steady_clock::time_point now() const = 0;
+  /// Processing time; never goes back.
+  virtual timestamp now() const = 0;
+  /// Asks for `of.on_processing_time` once processing time has reached `when`. An operator has one
+  /// deadline, the one it asked for last; `timestamp_max` stands for none.
+  virtual void call_at(runtime_operator& of, timestamp when) = 0;
 };
 
 struct operator_context {
@@ -202,6 +204,9 @@ class runtime_operator {
   /// Called after `open`, before any data, when there is a commit to go on from.
   virtual void restore(state_reader&) {}
   virtual void snapshot(state_writer&) {}
+  /// The deadline given to `task_services::call_at` has come, and is gone. Called between batches,
+  /// when no emission is unfinished; may emit. `now`: processing time.
+  virtual void on_processing_time(timestamp /*now*/) {}
   /// Goes on with an emission that `task_services::defer` announced; true when it is complete.
   virtual bool resume() { return true; }
 

@@ -13,7 +13,6 @@
 #include <boost/describe/class.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -244,14 +243,14 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
   /// from being read is taken for idle.
   void fall_idle() {
     if (idle_after_ == duration::zero()) return;
-    const auto now = this->context().task->now();
+    const timestamp now = this->context().task->now();
     for (std::size_t split = 0; split < silent_since_.size(); ++split) {
       if (minimum_.is_finished(split) || minimum_.is_idle(split)) continue;
       if (!board_->silent[split]) {
         silent_since_[split].reset();
       } else if (!silent_since_[split]) {
         silent_since_[split] = now;
-      } else if (now - *silent_since_[split] > idle_after_) {
+      } else if (saturating_between(*silent_since_[split], now) > idle_after_) {
         publish(minimum_.set_idle(split));
         board_->frontiers[split] = minimum_.frontier();
       }
@@ -273,7 +272,7 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
   split_board* board_ = nullptr;
   event_time_state<typename Generator::state> state_;
   frontier_minimum minimum_;
-  std::vector<std::optional<std::chrono::steady_clock::time_point>> silent_since_;
+  std::vector<std::optional<timestamp>> silent_since_;  ///< In processing time.
   std::vector<std::size_t> untimed_;
   outlet<dead_letter> dead_;
 };

@@ -16,7 +16,6 @@
 #include <boost/describe/class.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -55,8 +54,8 @@ class head : public runtime_operator {
   source_commit position() const;
   /// Tells the readers that `at` is durable.
   void committed(const source_commit& at);
-  /// When an idle source should be stepped again; nothing where only a wake-up tells.
-  std::optional<std::chrono::steady_clock::time_point> ask_again() const;
+  /// In how long an idle source should be stepped again; nothing where only a wake-up tells.
+  std::optional<duration> ask_again() const;
   /// The lowest frontier among the splits not exhausted.
   timestamp frontier() const;
   bool replayable() const { return source_->replayable(); }
@@ -94,7 +93,6 @@ class head : public runtime_operator {
   void read_split(std::size_t split);
   void deliver(std::size_t split, read_state state);
   void send_dead_letters(std::size_t split);
-  void tick_when_due();
 
   source_base* source_ = nullptr;
   split_board board_;
@@ -103,7 +101,6 @@ class head : public runtime_operator {
   std::vector<dead_letter> dead_;
   batch<dead_letter> dead_rows_;
   std::uint64_t turn_ = 0;
-  std::chrono::steady_clock::time_point last_tick_;
   bool end_sent_ = false;
 };
 
