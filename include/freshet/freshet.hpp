@@ -17,9 +17,12 @@
 #include <freshet/core/time.hpp>
 #include <freshet/core/time_text.hpp>
 #include <freshet/core/weighted.hpp>
+#include <freshet/pipeline/aggregating_state.hpp>
 #include <freshet/pipeline/event_time.hpp>
 #include <freshet/pipeline/keying.hpp>
+
 #include <freshet/pipeline/pipeline.hpp>
+#include <freshet/pipeline/process.hpp>
 #include <freshet/pipeline/sampling.hpp>
 #include <freshet/pipeline/stream.hpp>
 #include <freshet/pipeline/transform.hpp>
@@ -27,6 +30,9 @@
 #include <freshet/sampling/rarity.hpp>
 #include <freshet/sampling/sampler.hpp>
 #include <freshet/state/backend.hpp>
+#include <freshet/state/keyed_state.hpp>
+#include <freshet/state/timers.hpp>
+#include <freshet/state/ttl.hpp>
 #include <freshet/window/assigner.hpp>
 #include <freshet/window/session.hpp>
 #include <freshet/window/sliding.hpp>

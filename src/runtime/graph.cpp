@@ -136,7 +136,7 @@ void graph::want_entry_frontiers(port_of from) {
     here.wants_entry_frontiers = true;
     return;
   }
-  if (!here.record_wise && here.kind != "merge") return;
+  if (!here.record_wise && here.kind != "merge" && here.kind != "key_by") return;
   for (const port_of& input : here.inputs) want_entry_frontiers(input);
 }
 

@@ -18,6 +18,12 @@ using duration = std::chrono::microseconds;
 /// A point of event time, in microseconds since 1970-01-01T00:00:00Z.
 using timestamp = std::chrono::sys_time<duration>;
 
+/// Which of the two times something goes by.
+enum class time_domain : std::uint8_t {
+  event_time,       ///< When records happened, as far as watermarks say that all are known.
+  processing_time,  ///< When they are processed: the clock of the job.
+};
+
 /// The frontier before anything is known: every record is on time.
 inline constexpr timestamp timestamp_min = timestamp::min();
 

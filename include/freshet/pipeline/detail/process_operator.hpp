@@ -1,0 +1,362 @@
+// The operator behind process. Internal.
+//
+// Calls the function for each record in the order of arrival, and for timers when their time has
+// come. Over the log of a single split the moment of an event timer is exact: it fires before the
+// first record that entered after the watermark had reached it, however the log is cut into
+// batches. Threads: one task. Memory: one slot per key that holds state or timers.
+#pragma once
+
+#include <freshet/core/codec.hpp>
+#include <freshet/core/time_text.hpp>
+#include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/detail/process_function.hpp>
+#include <freshet/pipeline/detail/resumable_operator.hpp>
+#include <freshet/pipeline/process_context.hpp>
+#include <freshet/state/keyed_state.hpp>
+#include <freshet/state/keyed_table.hpp>
+#include <freshet/state/timers.hpp>
+
+#include <boost/describe/class.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace freshet::detail {
+
+/// What is kept of one key.
+template <class State>
+struct process_slot {
+  State state;
+  timer_set event_timers;
+  timer_set processing_timers;
+  // When the clean-ups in the queues are due; earlier entries were replaced by these.
+  timestamp event_cleanup = timestamp_max;
+  timestamp processing_cleanup = timestamp_max;
+};
+
+template <class Shared>
+struct process_summary {
+  timestamp frontier = timestamp_min;
+  Shared shared{};
+  BOOST_DESCRIBE_CLASS(process_summary, (), (frontier, shared), (), ())
+};
+
+template <class T, class KeyOf, class Broadcast, class Out, class F, class... Tags>
+class process_operator final : public resumable_operator<T, Out> {
+ public:
+  using key = key_of_t<KeyOf, T>;
+  using state = state_of<F>;
+  using shared = shared_of<F, Broadcast>;
+
+  process_operator(KeyOf key_of, F f, bool timed)
+      : key_of_(std::move(key_of)), calls_(std::move(f)), broadcast_(*this) {
+    core_.timed = timed;
+    core_.has_timer = has_timer_function<F, state, shared, context_of>;
+    core_.out = &this->out();
+    fresh_ = calls_.initial_state();
+    for_each_keyed_state(fresh_, [this](auto& each) { each.bind(core_.now); });
+  }
+
+  inlet_base& input(std::size_t port) override {
+    if (port == 0) return *this;
+    return broadcast_;
+  }
+  outlet_base& output(std::size_t port) override {
+    if (port == 0) return this->out();
+    outlet_base* found = nullptr;
+    std::size_t index = 0;
+    std::apply([&](auto&... each) { ((++index == port ? found = &each.out : found), ...); },
+               core_.sides);
+    return *found;
+  }
+
+  void open(const operator_context& context) override {
+    resumable_operator<T, Out>::open(context);
+    core_.context = &this->context();
+  }
+
+  void consume(batch<T>& rows) override { share(rows); }
+
+  void share(const batch<T>& rows) override {
+    this->count_in(rows.size());
+    core_.now.processing_time = this->context().task->now();
+    const bool follows_log = this->context().single_split && !rows.entry_frontiers.empty();
+    std::size_t cursor = 0;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      std::optional<timestamp> behind;
+      if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
+        behind = rows.behind[cursor++].entry_frontier;
+      }
+      if (follows_log && rows.entry_frontiers[row] > core_.frontier) {
+        while (!fire_event_timers(rows.entry_frontiers[row])) {
+        }
+        core_.frontier = rows.entry_frontiers[row];
+      }
+      process_row(rows, row, behind);
+    }
+    flush();
+    arm();
+  }
+
+  void on_processing_time(timestamp now) override {
+    core_.now.processing_time = now;
+    while (core_.processing_queue.due(now)) {
+      fire(core_.processing_queue.pop(), time_domain::processing_time, core_.frontier);
+    }
+    flush();
+    arm();
+  }
+
+  void signal(const control& what) override {
+    if (what.what == control::kind::barrier && has_broadcast) {
+      // The task aligns barriers before it lets them in, so no data comes between the two.
+      if (++barriers_ < 2) return;
+      barriers_ = 0;
+    }
+    if (what.what == control::kind::end) {
+      core_.processing_queue.clear();
+      arm();
+    }
+    resumable_operator<T, Out>::signal(what);
+  }
+
+  void snapshot(state_writer& to) override {
+    to.summary(to_bytes(process_summary<shared>{core_.frontier, shared_}), core_.frontier);
+    table_.take_changes(
+        [&](std::uint64_t hash, const key& of, const slot& kept) {
+          std::string bytes;
+          byte_writer writer(bytes);
+          encode(writer, kept.state);
+          encode(writer, kept.event_timers);
+          encode(writer, kept.processing_timers);
+          to.put(hash, to_bytes(of), timestamp_max, bytes);
+        },
+        [&](std::uint64_t hash, const key& of) { to.erase(hash, to_bytes(of)); });
+  }
+
+  void restore(state_reader& from) override {
+    auto summary = from_bytes<process_summary<shared>>(from.summary());
+    if (!summary.ok()) from.fail(summary.status());
+    core_.frontier = summary->frontier;
+    core_.now.event_time = summary->frontier;
+    core_.now.processing_time = this->context().task->now();
+    this->restore_watermark(summary->frontier);
+    shared_ = std::move(summary->shared);
+    from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
+      auto of = from_bytes<key>(key_bytes);
+      if (!of.ok()) from.fail(of.status());
+      slot kept{fresh_, {}, {}};
+      byte_reader reader(value);
+      if (!decode(reader, kept.state) || !decode(reader, kept.event_timers) ||
+          !decode(reader, kept.processing_timers)) {
+        from.fail(reader.status());
+      }
+      if (reader.remaining() > 0) from.fail("bytes after a key's timers");
+      for (const timestamp when : kept.event_timers) {
+        core_.event_queue.push({when, timer_kind::function, hash, *of});
+      }
+      for (const timestamp when : kept.processing_timers) {
+        core_.processing_queue.push({when, timer_kind::function, hash, *of});
+      }
+      schedule_cleanup(hash, *of, kept);
+      table_.insert_restored(hash, std::move(*of), std::move(kept));
+    });
+    arm();
+  }
+
+ protected:
+  bool move_to(timestamp frontier) override {
+    if (frontier > core_.frontier || core_.event_queue.due(frontier)) {
+      core_.now.processing_time = this->context().task->now();
+      if (!fire_event_timers(frontier)) return false;
+      core_.frontier = std::max(core_.frontier, frontier);
+    }
+    arm();
+    return true;
+  }
+  void flush() override { core_.flush(); }
+  void signal_outputs(const control& what) override {
+    this->out().signal(what);
+    std::apply([&what](auto&... each) { (each.out.signal(what), ...); }, core_.sides);
+  }
+
+ private:
+  using slot = process_slot<state>;
+  using queued = typename timer_queue<key>::entry;
+  using context_of = process_context<key, Out, Tags...>;
+  static constexpr bool has_broadcast = !std::is_void_v<Broadcast>;
+  static constexpr std::size_t slice_calls = 4 * batch_rows_max;
+
+  /// The second input. Its watermark plays no part: control records apply as they arrive.
+  class broadcast_inlet final : public inlet<row_of<Broadcast>> {
+   public:
+    explicit broadcast_inlet(process_operator& owner) : owner_(owner) {}
+    void consume(batch<row_of<Broadcast>>& rows) override { share(rows); }
+    void share(const batch<row_of<Broadcast>>& rows) override { owner_.apply(rows); }
+    void signal(const control& what) override {
+      if (what.what == control::kind::barrier) owner_.signal(what);
+    }
+
+   private:
+    process_operator& owner_;
+  };
+
+  void apply(const batch<row_of<Broadcast>>& rows) {
+    if constexpr (has_broadcast) {
+      this->count_in(rows.size());
+      for (std::size_t row = 0; row < rows.size(); ++row) {
+        broadcast_context now{std::nullopt, core_.frontier, this->context().task->now()};
+        if (!rows.times.empty()) now.at = rows.times[row];
+        try {
+          calls_.on_broadcast(rows.values[row], shared_, now);
+        } catch (...) {
+          fail_in_user_function(this->context().place, rows.positions[row]);
+        }
+      }
+    }
+  }
+
+  void process_row(const batch<T>& rows, std::size_t row, std::optional<timestamp> behind) {
+    const T& value = rows.values[row];
+    const position& where = rows.positions[row];
+    auto& frame = core_.frame;
+    frame = {};
+    frame.hash = rows.hashes[row];
+    frame.entry_frontier = behind.value_or(core_.frontier);
+    frame.promised = frame.entry_frontier;
+    if (core_.timed) {
+      frame.at = rows.times[row];
+      frame.emit_at = rows.times[row];
+      core_.now.event_time = std::max(rows.times[row], frame.entry_frontier);
+    }
+    // Rows of one source record stand side by side, also below a flat_map, so that counting on
+    // gives each of them an index of its own.
+    frame.where = where;
+    const bool same = where.sequence == last_.sequence && where.split == last_.split;
+    frame.fanout = same && where.fanout != 0 ? fanout_ : 0;
+    last_ = where;
+    try {
+      const key& of = key_of_record(key_of_, value);
+      frame.key = &of;
+      slot& kept =
+          *table_.get_or_insert(frame.hash, of, [this] { return slot{fresh_, {}, {}}; }).first;
+      frame.event_timers = &kept.event_timers;
+      frame.processing_timers = &kept.processing_timers;
+      context_of context(core_);
+      calls_.process(value, kept.state, shared_, context);
+      if (core_.failure) std::rethrow_exception(core_.failure);
+      settle(frame.hash, of, kept);
+    } catch (...) {
+      fail_in_user_function(this->context().place, where);
+    }
+    fanout_ = frame.fanout;
+  }
+
+  /// Fires what is due at `frontier`; false when a slice is done and there is more.
+  bool fire_event_timers(timestamp frontier) {
+    for (std::size_t calls = 0; core_.event_queue.due(frontier); ++calls) {
+      if (calls == slice_calls) return false;
+      auto entry = core_.event_queue.pop();
+      // While a timer fires, the watermark is what it waited for.
+      const timestamp promised = core_.frontier;
+      core_.frontier = std::max(promised, entry.when);
+      fire(entry, time_domain::event_time, promised);
+    }
+    return true;
+  }
+
+  /// `promised`: what had been promised before the timer.
+  void fire(const queued& due, time_domain time, timestamp promised) {
+    slot* kept = table_.find(due.hash, due.key);
+    if (kept == nullptr) return;
+    const bool event = time == time_domain::event_time;
+    core_.now.event_time = event ? std::max(due.when, core_.frontier) : core_.frontier;
+    if (due.kind == timer_kind::cleanup) {
+      timestamp& armed = event ? kept->event_cleanup : kept->processing_cleanup;
+      if (armed != due.when) return;
+      armed = timestamp_max;
+      for_each_keyed_state(kept->state, [&](auto& each) {
+        if (each.rule().time == time) each.drop_expired();
+      });
+    } else {
+      // What was deleted since, or has fired already, is in the queue only.
+      timer_set& timers = event ? kept->event_timers : kept->processing_timers;
+      if (!timers.erase(due.when)) return;
+      call_timer(due, time, promised, *kept);
+    }
+    table_.mark_dirty(kept);
+    settle(due.hash, due.key, *kept);
+  }
+
+  void call_timer(const queued& due, time_domain time, timestamp promised, slot& kept) {
+    const bool event = time == time_domain::event_time;
+    auto& frame = core_.frame;
+    frame = {};
+    frame.key = &due.key;
+    frame.hash = due.hash;
+    frame.entry_frontier = core_.frontier;
+    frame.promised = promised;
+    frame.emit_at = event ? saturating_subtract(due.when, duration{1}) : core_.frontier;
+    if (event) {
+      frame.at = due.when;
+      frame.firing = due.when;
+    }
+    frame.where = {combine_hashes(due.hash + (event ? 0 : 1),
+                                  static_cast<std::uint64_t>(due.when.time_since_epoch().count())),
+                   this->context().number, 0};
+    frame.event_timers = &kept.event_timers;
+    frame.processing_timers = &kept.processing_timers;
+    context_of context(core_);
+    try {
+      calls_.on_timer(timer{due.when, time}, kept.state, shared_, context);
+      if (core_.failure) std::rethrow_exception(core_.failure);
+    } catch (...) {
+      fail_in_user_function(this->context().place, "in its timer of " + to_iso_8601(due.when));
+    }
+  }
+
+  /// After a call: expiry is scheduled, and a slot that holds nothing goes.
+  void settle(std::uint64_t hash, const key& of, slot& kept) {
+    if constexpr (holds_keyed_states_only<state>()) {
+      bool nothing = kept.event_timers.empty() && kept.processing_timers.empty();
+      for_each_keyed_state(kept.state, [&](auto& each) { nothing &= each.holds_nothing(); });
+      if (nothing) {
+        table_.erase(hash, of);
+        return;
+      }
+    }
+    schedule_cleanup(hash, of, kept);
+  }
+
+  void schedule_cleanup(std::uint64_t hash, const key& of, slot& kept) {
+    for_each_keyed_state(kept.state, [&](const auto& each) {
+      const timestamp when = each.next_expiry();
+      const bool event = each.rule().time == time_domain::event_time;
+      timestamp& armed = event ? kept.event_cleanup : kept.processing_cleanup;
+      if (when >= armed) return;
+      armed = when;
+      auto& queue = event ? core_.event_queue : core_.processing_queue;
+      queue.push({when, timer_kind::cleanup, hash, of});
+    });
+  }
+
+  void arm() { this->context().task->call_at(*this, core_.processing_queue.next()); }
+
+  KeyOf key_of_;
+  function_calls<F, state, shared> calls_;
+  state fresh_;  ///< What a key begins with; bound to the operator's times.
+  shared shared_{};
+  process_core<key, Out, Tags...> core_;
+  keyed_table<key, slot> table_;
+  broadcast_inlet broadcast_;
+  position last_;
+  std::uint32_t fanout_ = 0;
+  std::size_t barriers_ = 0;
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,70 @@
+// What operators share whose answer to a watermark may be long: it is given in slices. Internal.
+//
+// Between two slices the task may do other things, but nothing overtakes the unfinished answer:
+// what arrives meanwhile waits, and a later watermark only moves the goal. Threads: one task.
+#pragma once
+
+#include <freshet/core/time.hpp>
+#include <freshet/pipeline/detail/dataflow.hpp>
+
+#include <utility>
+#include <vector>
+
+namespace freshet::detail {
+
+template <class In, class Out>
+class resumable_operator : public unary_operator<In, Out> {
+ public:
+  bool resume() override { return advance(); }
+
+ protected:
+  /// Does what `watermark()` and `frontier` have between them; false when a slice is done and there
+  /// is more to do.
+  virtual bool move_to(timestamp frontier) = 0;
+  /// Sends everything that has been emitted so far.
+  virtual void flush() = 0;
+  /// What may be promised downstream at `frontier`.
+  virtual timestamp promised_at(timestamp frontier) const { return frontier; }
+  /// Sends a signal to every output.
+  virtual void signal_outputs(const control& what) { this->out().signal(what); }
+
+  /// What has been promised upstream and is done here.
+  timestamp watermark() const { return watermark_; }
+  void restore_watermark(timestamp frontier) { watermark_ = frontier; }
+
+  void on_watermark(timestamp frontier) override {
+    // An equal one passes on as well: after a restart it repeats what is promised already.
+    if (frontier < watermark_) return;
+    target_ = frontier;
+    if (unfinished_) return;
+    unfinished_ = true;
+    if (!advance()) this->context().task->defer(*this);
+  }
+
+  void forward(const control& what) override {
+    if (unfinished_) {
+      waiting_.push_back(what);
+    } else {
+      signal_outputs(what);
+    }
+  }
+
+ private:
+  bool advance() {
+    const bool arrived = move_to(target_);
+    flush();
+    if (!arrived) return false;
+    watermark_ = target_;
+    unfinished_ = false;
+    forward({.what = control::kind::watermark, .frontier = promised_at(watermark_)});
+    for (const control& what : std::exchange(waiting_, {})) forward(what);
+    return true;
+  }
+
+  timestamp watermark_ = timestamp_min;
+  timestamp target_ = timestamp_min;
+  bool unfinished_ = false;  ///< On the way from `watermark_` to `target_`.
+  std::vector<control> waiting_;
+};
+
+}  // namespace freshet::detail
