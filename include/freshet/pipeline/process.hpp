@@ -12,6 +12,8 @@
 //     };
 //     BOOST_DESCRIBE_STRUCT(scoring::state, (), (last, count))
 //
+// A function without a struct `state` is called without it.
+//
 //     auto scores = payments | fr::key_by(&payment::card) | fr::process<score>("scoring",
 //     scoring{});
 //

@@ -52,22 +52,43 @@ using shared_of = typename shared_rule<F, Broadcast>::type;
 template <class Broadcast>
 using row_of = std::conditional_t<std::is_void_v<Broadcast>, no_state, Broadcast>;
 
+template <class F>
+concept has_state_type = requires { typename F::state; };
+
+// The calls of a function: without a state where it has none, with what is shared where it takes
+// it.
+
 template <class F, class T, class State, class Context>
-concept processes_alone = requires(F& f, const T& record, State& state, Context& context) {
-  f.process(record, state, context);
-};
+concept processes_alone =
+    (has_state_type<F> && requires(F& f, const T& record, State& state, Context& context) {
+      f.process(record, state, context);
+    }) || (!has_state_type<F> && requires(F& f, const T& record, Context& context) {
+      f.process(record, context);
+    });
 template <class F, class T, class State, class Shared, class Context>
 concept processes_with_shared =
-    requires(F& f, const T& record, State& state, const Shared& shared, Context& context) {
-      f.process(record, state, shared, context);
-    };
+    (has_state_type<F> &&
+     requires(F& f, const T& record, State& state, const Shared& shared, Context& context) {
+       f.process(record, state, shared, context);
+     }) ||
+    (!has_state_type<F> && requires(F& f, const T& record, const Shared& shared, Context& context) {
+      f.process(record, shared, context);
+    });
 template <class F, class State, class Context>
-concept times_alone = requires(F& f, const timer& due, State& state, Context& context) {
-  f.on_timer(due, state, context);
-};
+concept times_alone =
+    (has_state_type<F> && requires(F& f, const timer& due, State& state, Context& context) {
+      f.on_timer(due, state, context);
+    }) || (!has_state_type<F> && requires(F& f, const timer& due, Context& context) {
+      f.on_timer(due, context);
+    });
 template <class F, class State, class Shared, class Context>
-concept times_with_shared = requires(F& f, const timer& due, State& state, const Shared& shared,
-                                     Context& context) { f.on_timer(due, state, shared, context); };
+concept times_with_shared =
+    (has_state_type<F> &&
+     requires(F& f, const timer& due, State& state, const Shared& shared, Context& context) {
+       f.on_timer(due, state, shared, context);
+     }) ||
+    (!has_state_type<F> && requires(F& f, const timer& due, const Shared& shared,
+                                    Context& context) { f.on_timer(due, shared, context); });
 template <class F, class B, class Shared>
 concept takes_broadcast =
     requires(F& f, const B& record, Shared& shared, const broadcast_context& now) {
@@ -93,18 +114,14 @@ class function_calls {
   }
   template <class T, class Context>
   void process(const T& record, State& state, const Shared& shared, Context& context) {
-    if constexpr (processes_with_shared<F, T, State, Shared, Context>) {
-      f_.process(record, state, shared, context);
-    } else {
-      f_.process(record, state, context);
-    }
+    call([&](auto&... known) { f_.process(record, known..., context); },
+         std::bool_constant<processes_with_shared<F, T, State, Shared, Context>>{}, state, shared);
   }
   template <class Context>
   void on_timer(const timer& due, State& state, const Shared& shared, Context& context) {
-    if constexpr (times_with_shared<F, State, Shared, Context>) {
-      f_.on_timer(due, state, shared, context);
-    } else if constexpr (times_alone<F, State, Context>) {
-      f_.on_timer(due, state, context);
+    if constexpr (has_timer_function<F, State, Shared, Context>) {
+      call([&](auto&... known) { f_.on_timer(due, known..., context); },
+           std::bool_constant<times_with_shared<F, State, Shared, Context>>{}, state, shared);
     }
   }
   template <class B>
@@ -113,6 +130,20 @@ class function_calls {
   }
 
  private:
+  template <class Call, bool WithShared>
+  static void call(Call&& with, std::bool_constant<WithShared>, State& state,
+                   const Shared& shared) {
+    if constexpr (has_state_type<F> && WithShared) {
+      with(state, shared);
+    } else if constexpr (has_state_type<F>) {
+      with(state);
+    } else if constexpr (WithShared) {
+      with(shared);
+    } else {
+      with();
+    }
+  }
+
   F f_;
 };
 
