@@ -8,10 +8,11 @@
 
 #include "catch.hpp"
 
-#include <freshet/core/columns.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/pipeline.hpp>
 #include <freshet/state/memory.hpp>
+#include <freshet/testing/row_text.hpp>
+#include <freshet/testing/scripted_source.hpp>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -66,41 +67,8 @@ inline std::vector<event> events_at(std::initializer_list<std::int64_t> ticks) {
 // --- rows as text
 // ---------------------------------------------------------------------------------
 
-template <class Cell>
-std::string cell_text(const Cell& cell) {
-  if constexpr (std::is_same_v<Cell, timestamp>) {
-    return std::to_string(cell.time_since_epoch().count());
-  } else if constexpr (std::is_arithmetic_v<Cell>) {
-    return std::to_string(cell);
-  } else if constexpr (std::is_convertible_v<const Cell&, std::string>) {
-    return cell;
-  } else if constexpr (requires { cell.has_value(); }) {
-    return cell ? cell_text(*cell) : std::string("none");
-  } else {
-    std::string all;
-    for (const auto& part : cell) all += (all.empty() ? "" : ",") + cell_text(part);
-    return "[" + all + "]";
-  }
-}
-
-/// The columns of a row joined by `|`.
-template <class Row>
-std::string row_text(const Row& row) {
-  std::string text;
-  if constexpr (has_columns<Row>) {
-    columns<Row>::visit(
-        row, [&](const auto& cell) { text += (text.empty() ? "" : "|") + cell_text(cell); });
-  } else {
-    text = cell_text(row);
-  }
-  return text;
-}
-
-/// The same, then `@` and the row's event time.
-template <class Row>
-std::string row_text(const Row& row, timestamp at) {
-  return row_text(row) + "@" + cell_text(at);
-}
+using freshet::detail::cell_text;
+using freshet::testing::row_text;
 
 /// The same rows in an order of their own, for comparing multisets.
 inline std::vector<std::string> sorted(std::vector<std::string> rows) {
@@ -189,7 +157,7 @@ inline keeping_description keep_rows_in(kept_rows_handle rows) {
 // --- the source
 // -----------------------------------------------------------------------------------
 
-/// What a `scripted` source delivers, and what it does besides.
+/// What a `scripted` source delivers, and what it does besides. It may change between runs.
 template <class T>
 struct script {
   std::vector<std::vector<T>> splits;
@@ -203,85 +171,27 @@ struct script {
   bool is_bounded = true;
   bool is_replayable = true;
   std::string format = "scripted";
-  /// Splits that are idle before their record of this number.
-  std::vector<std::optional<std::size_t>> silent_from;
   std::size_t opened = 0;
-  std::vector<std::string> told_committed;  ///< By split, what `committed` last said.
+
+  testing::scripted_source<T> source() const {
+    testing::script<T> plays;
+    for (std::size_t i = 0; i < splits.size(); ++i) {
+      plays.split("s" + std::to_string(i)).records(splits[i]);
+    }
+    testing::script_options options;
+    options.chunk_rows_max = chunk_max;
+    if (chunks_vary) options.chunk_seed = seed;
+    options.fail_after_records = crash_after;
+    options.failure = absl::AbortedError("scripted: crash");
+    options.pause_after_records = pause_after;
+    options.replayable = is_replayable;
+    options.bounded = is_bounded;
+    return testing::scripted_source<T>(std::move(plays), std::move(options));
+  }
 };
 
 template <class T>
 using script_handle = std::shared_ptr<script<T>>;
-
-template <class T>
-class scripted_reader final : public split_reader<T> {
- public:
-  scripted_reader(script_handle<T> from, std::size_t split, std::size_t next,
-                  std::shared_ptr<std::size_t> delivered)
-      : from_(std::move(from)),
-        split_(split),
-        next_(next),
-        delivered_(std::move(delivered)),
-        random_(from_->seed * 1000003 + split) {}
-
-  absl::StatusOr<read_state> read(std::size_t limit, batch<T>& rows,
-                                  std::vector<dead_letter>&) override {
-    const std::vector<T>& all = from_->splits[split_];
-    if (*delivered_ >= from_->crash_after) return absl::AbortedError("scripted: crash");
-    if (*delivered_ >= from_->pause_after) return read_state::idle;
-    std::size_t count = std::min(limit, from_->chunk_max);
-    if (from_->chunks_vary) count = random_() % (count + 1);
-    count = std::min({count, all.size() - next_, from_->crash_after - *delivered_,
-                      from_->pause_after - *delivered_});
-    const bool may_fall_silent = split_ < from_->silent_from.size() && from_->silent_from[split_];
-    if (may_fall_silent && next_ <= *from_->silent_from[split_]) {
-      count = std::min(count, *from_->silent_from[split_] - next_);
-    }
-    for (std::size_t i = 0; i < count; ++i, ++next_) {
-      rows.values.push_back(all[next_]);
-      rows.positions.push_back({next_, 0, 0});
-    }
-    *delivered_ += count;
-    if (next_ == all.size()) return read_state::end;
-    if (may_fall_silent && next_ == *from_->silent_from[split_]) return read_state::idle;
-    return read_state::more;
-  }
-
-  std::string position() const override { return std::to_string(next_); }
-  void committed(std::string_view position) override {
-    from_->told_committed.resize(from_->splits.size());
-    from_->told_committed[split_] = std::string(position);
-  }
-
- private:
-  script_handle<T> from_;
-  std::size_t split_;
-  std::size_t next_;
-  std::shared_ptr<std::size_t> delivered_;  ///< By all readers of one opening.
-  std::mt19937_64 random_;
-};
-
-template <class T>
-class scripted_source final : public source<T> {
- public:
-  explicit scripted_source(script_handle<T> from) : from_(std::move(from)) { ++from_->opened; }
-
-  std::vector<std::string> splits() const override {
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < from_->splits.size(); ++i) names.push_back("s" + std::to_string(i));
-    return names;
-  }
-  absl::StatusOr<std::unique_ptr<split_reader<T>>> open(
-      std::size_t split, std::optional<std::string_view> position) override {
-    const std::size_t next = position ? std::stoull(std::string(*position)) : 0;
-    return std::make_unique<scripted_reader<T>>(from_, split, next, delivered_);
-  }
-  bool replayable() const override { return from_->is_replayable; }
-  bool bounded() const override { return from_->is_bounded; }
-
- private:
-  script_handle<T> from_;
-  std::shared_ptr<std::size_t> delivered_ = std::make_shared<std::size_t>(0);
-};
 
 /// A source of splits in memory that behaves as `from` says, also when `from` changes between runs.
 template <class T>
@@ -294,7 +204,8 @@ struct scripted {
     from->splits = std::move(splits);
   }
   absl::StatusOr<std::unique_ptr<source<T>>> open() const {
-    return std::make_unique<scripted_source<T>>(from);
+    ++from->opened;
+    return from->source().open();
   }
   std::string describe() const { return from->format; }
 };
