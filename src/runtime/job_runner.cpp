@@ -128,18 +128,47 @@ void job_runner::finish_again() {
   check(checkpointer_.note_published());
 }
 
-absl::Status job_runner::execute() {
-  if (!summary_.nothing_to_do) {
-    try {
-      const inside_mark mark;
-      run_tasks();
-    } catch (const job_failure& failure) {
-      result_ = failure.status();
-    } catch (const std::exception& error) {
-      result_ = absl::InternalError(fmt::format("pipeline '{}': it ended with an exception ({})",
-                                                graph_->name(), error.what()));
-    }
+template <class Work>
+absl::Status job_runner::guarded(Work work) {
+  try {
+    const inside_mark mark;
+    work();
+    return absl::OkStatus();
+  } catch (const job_failure& failure) {
+    return failure.status();
+  } catch (const std::exception& error) {
+    return absl::InternalError(fmt::format("pipeline '{}': it ended with an exception ({})",
+                                           graph_->name(), error.what()));
   }
+}
+
+absl::Status job_runner::execute() {
+  end(summary_.nothing_to_do ? absl::OkStatus() : guarded([this] { run_tasks(); }));
+  return result_;
+}
+
+absl::StatusOr<bool> job_runner::settle() {
+  bool finished = summary_.nothing_to_do;
+  absl::Status wrong = guarded([&] {
+    task::step_result result = task::step_result::worked;
+    while (!finished && result == task::step_result::worked) {
+      result = task_->step();
+      finished = result == task::step_result::finished;
+    }
+  });
+  if (wrong.ok()) return finished;
+  end(wrong);
+  return wrong;
+}
+
+absl::Status job_runner::commit_now() {
+  absl::Status wrong = guarded([this] { commit(false); });
+  if (!wrong.ok()) end(wrong);
+  return wrong;
+}
+
+void job_runner::end(absl::Status result) {
+  result_ = std::move(result);
   summarize();
   task_.reset();
   checkpointer_.close();
@@ -148,7 +177,6 @@ absl::Status job_runner::execute() {
     ended_ = true;
   }
   ended_changed_.notify_all();
-  return result_;
 }
 
 bool job_runner::ended_within(duration at_most) {

@@ -12,6 +12,7 @@
 #include <freshet/pipeline/run_options.hpp>
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <atomic>
 #include <chrono>
@@ -34,6 +35,15 @@ class job_runner final : private supervisor {
   /// Runs to the end. Call once, after `open` succeeded.
   absl::Status execute();
 
+  /// For a job that is driven from outside, step by step, in the thread that opened it. Between
+  /// these calls `execute` may take over, and end it; an error ends it, too.
+  ///
+  /// Works until nothing is left to do but to wait. \return whether the input has ended, so that
+  /// `execute` has only the last commit to make.
+  absl::StatusOr<bool> settle();
+  /// Commits what has been done so far, as `checkpoint.every` would.
+  absl::Status commit_now();
+
   void start_thread();
   absl::Status wait();
   bool ended_within(duration at_most);
@@ -50,6 +60,9 @@ class job_runner final : private supervisor {
   std::optional<duration> sleep_at_most() const override;
 
   absl::Status check_options() const;
+  template <class Work>
+  absl::Status guarded(Work work);
+  void end(absl::Status result);
   void finish_again();
   void run_tasks();
   void commit(bool finished);

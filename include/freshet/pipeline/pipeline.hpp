@@ -58,6 +58,8 @@ class pipeline {
   /// checkpoint is told here, before any record is read.
   absl::StatusOr<job> start(const run_options& options = {});
 
+  const detail::graph_handle& graph() const { return graph_; }
+
  private:
   detail::graph_handle graph_;
 };

@@ -32,8 +32,12 @@ struct control {
     active,       ///< Count this way again.
     split_ended,  ///< Between a source and its `event_time`: split `split` is exhausted.
     tick,         ///< Between a source and its `event_time`: processing time passed, no data.
-    barrier,      ///< Take a snapshot now.
-    end,          ///< Nothing follows but barriers.
+    // Between a source that knows better than its records and its `event_time`:
+    split_frontier,  ///< Split `split` has no more records before `frontier`.
+    split_idle,      ///< Split `split` is not to be waited for.
+    split_active,    ///< It is again, also without a record.
+    barrier,         ///< Take a snapshot now.
+    end,             ///< Nothing follows but barriers.
   };
   kind what = kind::watermark;
   timestamp frontier = timestamp_min;

@@ -104,7 +104,7 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     if (rows.empty()) return;
     this->count_in(rows.size());
     const std::size_t split = rows.positions.front().split % splits_per_source_max;
-    if (idle_after_ > duration::zero()) wake(split);
+    wake(split);
     stamp(rows, split);
     if constexpr (may_lack_time) {
       if (!untimed_.empty()) refuse_untimed(rows);
@@ -128,6 +128,15 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
         return;
       case control::kind::tick:
         fall_idle();
+        return;
+      case control::kind::split_frontier:
+        promise(what.split, what.frontier);
+        return;
+      case control::kind::split_idle:
+        set_idle(what.split);
+        return;
+      case control::kind::split_active:
+        wake(what.split);
         return;
       case control::kind::end:
         for (std::size_t split = 0; split < state_.splits.size(); ++split) {
@@ -188,7 +197,11 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
             operator_counters::add(this->context().counters->realigned, 1);
           }
         }
-        generator_.observe(own.generator, at);
+        if constexpr (requires { generator_.observe(own.generator, at, rows.values[row]); }) {
+          generator_.observe(own.generator, at, rows.values[row]);
+        } else {
+          generator_.observe(own.generator, at);
+        }
         frontier = frontier_of(split);
       }
     } catch (...) {
@@ -251,10 +264,24 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
       } else if (!silent_since_[split]) {
         silent_since_[split] = now;
       } else if (saturating_between(*silent_since_[split], now) > idle_after_) {
-        publish(minimum_.set_idle(split));
-        board_->frontiers[split] = minimum_.frontier();
+        set_idle(split);
       }
     }
+  }
+
+  void set_idle(std::size_t split) {
+    publish(minimum_.set_idle(split));
+    board_->frontiers[split] = minimum_.frontier();
+  }
+
+  /// A promise of the source itself. An idle split has no say.
+  void promise(std::size_t split, timestamp frontier) {
+    if (minimum_.is_idle(split)) return;
+    if constexpr (requires { generator_.promise(state_.splits[split].generator, frontier); }) {
+      generator_.promise(state_.splits[split].generator, frontier);
+    }
+    board_->frontiers[split] = frontier_of(split);
+    publish(minimum_.advance(split, frontier_of(split)));
   }
 
   void publish(const frontier_change& change) {
