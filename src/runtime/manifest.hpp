@@ -50,9 +50,11 @@ struct counter_record {
   std::uint64_t dead = 0;
   std::uint64_t unassigned = 0;
   std::uint64_t realigned = 0;
+  std::uint64_t regressed = 0;
 };
 BOOST_DESCRIBE_STRUCT(counter_record, (),
-                      (place, records_in, records_out, late, dead, unassigned, realigned))
+                      (place, records_in, records_out, late, dead, unassigned, realigned,
+                       regressed))
 
 struct manifest {
   std::uint64_t epoch = 0;       ///< Counts the commits of the job, from 1.

@@ -77,6 +77,9 @@ std::uint64_t job_metrics::dead() const {
 std::uint64_t job_metrics::unassigned() const {
   return sum(*this, &operator_metrics::unassigned);
 }
+std::uint64_t job_metrics::regressed() const {
+  return sum(*this, &operator_metrics::regressed);
+}
 
 operator_metrics job_metrics::of(std::string_view kind, std::string_view name) const {
   for (const operator_metrics& each : operators) {
@@ -92,6 +95,10 @@ std::string run_summary::to_text() const {
       metrics.records(), metrics.rows(), metrics.late(), metrics.dead(), metrics.unassigned(),
       seconds, metrics.checkpoints, resumed ? "; resumed" : "; fresh start",
       finished ? "" : "; not finished");
+  if (metrics.regressed() > 0) {
+    text += fmt::format("{} promises of records were ignored: backwards, or beyond jump_max\n",
+                        metrics.regressed());
+  }
   text += "guarantee: " + guarantee + "\n";
   for (const std::string& what : unpromised) {
     text += "results may differ between runs because of: " + what + "\n";

@@ -71,6 +71,7 @@ job_metrics counter_board::metrics() const {
     one.dead = counters.dead.load(std::memory_order_relaxed);
     one.unassigned = counters.unassigned.load(std::memory_order_relaxed);
     one.realigned = counters.realigned.load(std::memory_order_relaxed);
+    one.regressed = counters.regressed.load(std::memory_order_relaxed);
     all.operators.push_back(std::move(one));
   }
   return all;
@@ -80,7 +81,7 @@ std::vector<counter_record> counter_board::records_of_all() const {
   std::vector<counter_record> all;
   for (operator_metrics& each : metrics().operators) {
     all.push_back({std::move(each.place), each.records_in, each.records_out, each.late, each.dead,
-                   each.unassigned, each.realigned});
+                   each.unassigned, each.realigned, each.regressed});
   }
   return all;
 }
@@ -97,6 +98,7 @@ void counter_board::restore(const std::vector<counter_record>& records) {
     counters_[id]->dead = known->dead;
     counters_[id]->unassigned = known->unassigned;
     counters_[id]->realigned = known->realigned;
+    counters_[id]->regressed = known->regressed;
   }
 }
 

@@ -164,6 +164,18 @@ TEST_CASE("options out of range are refused with what was found and what to do",
             (void)(p.from("events", some_events()) |
                    fr::event_time(&event::at, in_order, {.idle_after = -1s}));
           }) == "event_time: idle_after -1s is negative; give zero or a positive duration");
+  REQUIRE(refusal_of([] {
+            fr::pipeline p("p");
+            (void)(p.from("events", some_events()) |
+                   fr::event_time(&event::at, in_order, {.jump_max = -1s}));
+          }) == "event_time: jump_max -1s is negative; give zero or a positive duration");
+  REQUIRE(refusal_of([] {
+            fr::pipeline p("p");
+            (void)(p.from("events", some_events()) |
+                   fr::event_time(&event::at, in_order, {.jump_confirmations = 2}));
+          }) ==
+          "event_time: jump_confirmations 2 without jump_max, which would quarantine; give "
+          ".jump_max a positive duration");
 }
 
 TEST_CASE("two columns of one name are refused", "[pipeline]") {

@@ -97,7 +97,7 @@ std::string counts_of(const fr::job_metrics& metrics) {
   for (const fr::operator_metrics& each : metrics.operators) {
     text += each.place;
     for (const std::uint64_t count : {each.records_in, each.records_out, each.late, each.dead,
-                                      each.unassigned, each.realigned}) {
+                                      each.unassigned, each.realigned, each.regressed}) {
       text += " " + std::to_string(count);
     }
     text += "\n";

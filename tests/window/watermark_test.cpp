@@ -55,6 +55,28 @@ TEST_CASE("case 15: a watermark is exclusive, so the frontier of bounded disorde
   REQUIRE(frontier_after({100us}, {100}) == tick(0));
 }
 
+TEST_CASE("case 14: ascending promises the largest time so far, so that equal times are on time",
+          "[semantics][watermark]") {
+  fr::ascending::state state;
+  REQUIRE(fr::ascending{}.frontier(state) == fr::timestamp_min);
+  for (const std::int64_t each : {50, 50, 49}) fr::ascending{}.observe(state, tick(each));
+  REQUIRE(fr::ascending{}.frontier(state) == tick(50));
+}
+
+TEST_CASE("punctuated keeps the furthest promise, and says which ones go back", "[watermark]") {
+  const auto generator = fr::punctuated([](const std::optional<std::int64_t>& record) {
+    return record ? std::optional(tick(*record)) : std::nullopt;
+  });
+  using record = std::optional<std::int64_t>;
+  decltype(generator)::state state;
+  REQUIRE(generator.observe(state, tick(1), record()));
+  REQUIRE(generator.frontier(state) == fr::timestamp_min);
+  REQUIRE(generator.observe(state, tick(1), record(30)));
+  REQUIRE(generator.observe(state, tick(1), record(30)));
+  REQUIRE_FALSE(generator.observe(state, tick(1), record(29)));
+  REQUIRE(generator.frontier(state) == tick(30));
+}
+
 TEST_CASE("bounded disorder saturates at the beginning of time", "[watermark]") {
   const std::int64_t first = fr::timestamp_min.time_since_epoch().count();
   REQUIRE(frontier_after({10us}, {first + 5}) == fr::timestamp_min);

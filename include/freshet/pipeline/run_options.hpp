@@ -62,6 +62,8 @@ struct operator_metrics {
   std::uint64_t dead = 0;        ///< Records that could not be used.
   std::uint64_t unassigned = 0;  ///< Records that no window wants.
   std::uint64_t realigned = 0;   ///< Records of an input that came back from idleness.
+  std::uint64_t regressed = 0;   ///< Watermarks promised by records, and ignored: they would have
+                                 ///< gone back, or further ahead than `jump_max`.
 };
 
 struct job_metrics {
@@ -74,6 +76,7 @@ struct job_metrics {
   std::uint64_t late() const;
   std::uint64_t dead() const;
   std::uint64_t unassigned() const;
+  std::uint64_t regressed() const;
 
   /// The counts of one operator: `of("to", "out")`. All zero when there is none of that kind and
   /// name.

@@ -1,6 +1,7 @@
 // The contracts of everything an application can add to freshet, for its own tests.
 //
 //     check_window_assigner(my_windows{.size = 2s});
+//     check_watermark_generator(my_generator{});
 //     check_aggregate(my_aggregate{"longest"}, [](contract_random& random) { ... });
 //     check_sampler(my_sampler{}, make_record);
 //     check_source(my_source("input"));
@@ -15,4 +16,5 @@
 #include <freshet/testing/contract.hpp>
 #include <freshet/testing/sampler_contract.hpp>
 #include <freshet/testing/source_contract.hpp>
+#include <freshet/testing/watermark_contract.hpp>
 #include <freshet/testing/window_contract.hpp>

@@ -7,10 +7,12 @@
 #include <freshet/core/detail/optional.hpp>
 #include <freshet/pipeline/dead_letter.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/jump_guard.hpp>
 #include <freshet/pipeline/detail/split_board.hpp>
 #include <freshet/window/watermark.hpp>
 
 #include <boost/describe/class.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -35,9 +37,11 @@ class split_listener {
 template <class GeneratorState>
 struct split_frontier {
   GeneratorState generator{};
-  timestamp floor = timestamp_min;  ///< The combined frontier when the split rejoined it.
+  timestamp promised = timestamp_min;  ///< The furthest that the generator has gone.
+  timestamp floor = timestamp_min;     ///< The combined frontier when the split rejoined it.
+  jump_guard::state guard;
   bool ended = false;
-  BOOST_DESCRIBE_CLASS(split_frontier, (), (generator, floor, ended), (), ())
+  BOOST_DESCRIBE_CLASS(split_frontier, (), (generator, promised, floor, guard, ended), (), ())
 };
 
 template <class GeneratorState>
@@ -50,10 +54,12 @@ struct event_time_state {
 template <class T, class Time, class Generator>
 class event_time_operator final : public unary_operator<T, T>, public split_listener {
  public:
-  event_time_operator(Time time, Generator generator, duration idle_after, std::string source)
+  event_time_operator(Time time, Generator generator, duration idle_after, jump_guard guard,
+                      std::string source)
       : time_(std::move(time)),
         generator_(std::move(generator)),
         idle_after_(idle_after),
+        guard_(guard),
         source_(std::move(source)),
         minimum_(0) {}
 
@@ -106,9 +112,7 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     const std::size_t split = rows.positions.front().split % splits_per_source_max;
     wake(split);
     stamp(rows, split);
-    if constexpr (may_lack_time) {
-      if (!untimed_.empty()) refuse_untimed(rows);
-    }
+    if (!refused_.empty()) send_refused(rows);
     this->count_out(rows.size());
     this->out().emit(rows);
     board_->frontiers[split] = frontier_of(split);
@@ -157,56 +161,97 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
   }
 
  private:
-  timestamp frontier_of(std::size_t split) const {
-    // The end of time is the promise of the end of input alone: a record that stands there must not
-    // finish its split, or those after it would wait for a watermark that never comes.
-    constexpr timestamp last{timestamp_max.time_since_epoch() - duration{1}};
-    const auto& own = state_.splits[split];
-    return std::max(own.floor, std::min(last, generator_.frontier(own.generator)));
-  }
+  /// A row that becomes a dead letter.
+  struct refusal {
+    std::size_t row = 0;
+    std::string reason;
+  };
+  using own_frontier = split_frontier<typename Generator::state>;
+
+  // The end of time is the promise of the end of input alone: a record that stands there must not
+  // finish its split, or those after it would wait for a watermark that never comes.
+  static constexpr timestamp last_frontier{timestamp_max.time_since_epoch() - duration{1}};
 
   static constexpr bool may_lack_time =
       is_optional<std::remove_cvref_t<std::invoke_result_t<const Time&, const T&>>>;
 
-  /// Fills in the times and the rows behind their frontier; `untimed_` lists rows without a time.
+  timestamp frontier_of(std::size_t split) const {
+    return std::max(state_.splits[split].floor, state_.splits[split].promised);
+  }
+
+  /// Fills in the times and the rows behind their frontier; `refused_` lists rows without a usable
+  /// time.
   void stamp(batch<T>& rows, std::size_t split) {
-    auto& own = state_.splits[split];
+    own_frontier& own = state_.splits[split];
     const std::size_t count = rows.size();
     rows.times.resize(count);
     rows.behind.clear();
     const bool dense = board_->wants_entry_frontiers;
     if (dense) rows.entry_frontiers.resize(count);
-    untimed_.clear();
+    refused_.clear();
     timestamp frontier = frontier_of(split);
     std::size_t row = 0;
     try {
       for (; row < count; ++row) {
-        const auto& given = std::invoke(time_, std::as_const(rows.values[row]));
+        const T& record = rows.values[row];
+        const auto& given = std::invoke(time_, record);
         if constexpr (may_lack_time) {
           if (!given) {
-            untimed_.push_back(row);
+            refused_.push_back({row, "the record has no event time"});
             continue;
           }
         }
         const timestamp at = time_of(given);
+        if (guard_.enabled() && !guard_.admit(own.guard, at)) {
+          refused_.push_back({row, too_far_ahead(own.guard, at)});
+          continue;
+        }
         rows.times[row] = at;
         if (dense) rows.entry_frontiers[row] = frontier;
         if (at < frontier) {
           rows.behind.push_back({static_cast<std::uint32_t>(row), frontier});
-          if (at < own.floor && generator_.frontier(own.generator) < own.floor) {
+          if (at < own.floor && own.promised < own.floor) {
             operator_counters::add(this->context().counters->realigned, 1);
           }
         }
-        if constexpr (requires { generator_.observe(own.generator, at, rows.values[row]); }) {
-          generator_.observe(own.generator, at, rows.values[row]);
-        } else {
-          generator_.observe(own.generator, at);
+        if (!observe(own, at, record)) {
+          operator_counters::add(this->context().counters->regressed, 1);
         }
-        frontier = frontier_of(split);
+        frontier = std::max(own.floor, own.promised);
       }
     } catch (...) {
       fail_in_user_function(this->context().place, rows.positions[row]);
     }
+  }
+
+  /// Shows an accepted record to the split's generator. \return false when its promise was ignored.
+  bool observe(own_frontier& own, timestamp at, const T& record) {
+    bool kept = false;
+    if constexpr (observes_records<Generator, T>) {
+      if (guard_.enabled()) {
+        // A promise comes from the record, and so may be as wrong as its event time.
+        auto after = own.generator;
+        kept = observe_record(generator_, after, at, record);
+        if (generator_.frontier(after) > std::max(own.promised, guard_.limit(own.guard))) {
+          return false;
+        }
+        own.generator = std::move(after);
+      } else {
+        kept = observe_record(generator_, own.generator, at, record);
+      }
+    } else {
+      kept = observe_record(generator_, own.generator, at, record);
+    }
+    const timestamp promise = std::min(last_frontier, generator_.frontier(own.generator));
+    own.promised = std::max(own.promised, promise);
+    return kept;
+  }
+
+  std::string too_far_ahead(const jump_guard::state& guard, timestamp at) const {
+    return fmt::format(
+        "its event time {} is {} ahead of {}, the latest of its split, and jump_max allows {}",
+        to_iso_8601(at), to_text(saturating_between(guard.latest, at)), to_iso_8601(guard.latest),
+        to_text(guard_.jump_max()));
   }
 
   template <class Given>
@@ -218,15 +263,16 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     }
   }
 
-  void refuse_untimed(batch<T>& rows) {
+  /// Takes the rows in `refused_` out of `rows` and sends them to the dead letters.
+  void send_refused(batch<T>& rows) {
     batch<dead_letter> letters;
-    for (const std::size_t row : untimed_) {
-      const position& where = rows.positions[row];
+    for (refusal& each : refused_) {
+      const position& where = rows.positions[each.row];
       letters.values.push_back({source_,
                                 board_->names[where.split % splits_per_source_max],
                                 where.sequence,
                                 0,
-                                "the record has no event time",
+                                std::move(each.reason),
                                 {}});
       letters.positions.push_back(where);
     }
@@ -234,7 +280,7 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     dead_.emit(letters);
     std::size_t next = 0;
     rows.keep_rows([&](std::size_t row) {
-      if (next < untimed_.size() && untimed_[next] == row) {
+      if (next < refused_.size() && refused_[next].row == row) {
         ++next;
         return false;
       }
@@ -277,9 +323,8 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
   /// A promise of the source itself. An idle split has no say.
   void promise(std::size_t split, timestamp frontier) {
     if (minimum_.is_idle(split)) return;
-    if constexpr (requires { generator_.promise(state_.splits[split].generator, frontier); }) {
-      generator_.promise(state_.splits[split].generator, frontier);
-    }
+    timestamp& promised = state_.splits[split].promised;
+    promised = std::max(promised, std::min(last_frontier, frontier));
     board_->frontiers[split] = frontier_of(split);
     publish(minimum_.advance(split, frontier_of(split)));
   }
@@ -295,12 +340,13 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
   Time time_;
   Generator generator_;
   duration idle_after_;
+  jump_guard guard_;
   std::string source_;
   split_board* board_ = nullptr;
   event_time_state<typename Generator::state> state_;
   frontier_minimum minimum_;
   std::vector<std::optional<timestamp>> silent_since_;  ///< In processing time.
-  std::vector<std::size_t> untimed_;
+  std::vector<refusal> refused_;
   outlet<dead_letter> dead_;
 };
 
