@@ -34,6 +34,7 @@
 #include <freshet/state/timers.hpp>
 #include <freshet/state/ttl.hpp>
 #include <freshet/window/assigner.hpp>
+#include <freshet/window/calendar.hpp>
 #include <freshet/window/session.hpp>
 #include <freshet/window/sliding.hpp>
 #include <freshet/window/tumbling.hpp>
