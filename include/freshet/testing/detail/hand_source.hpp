@@ -41,13 +41,9 @@ struct by_hand {
     BOOST_DESCRIBE_CLASS(state, (), (promised), (), ())
   };
 
-  void promise(state& of, timestamp frontier) const {
-    of.promised = std::max(of.promised, frontier);
-  }
-  void observe(state&, timestamp) const {}
   template <class T>
   void observe(state& of, timestamp, const handed<T>& record) const {
-    promise(of, record.promised_after);
+    of.promised = std::max(of.promised, record.promised_after);
   }
   timestamp frontier(const state& of) const { return of.promised; }
   std::string describe() const { return "watermarks by hand"; }
