@@ -20,13 +20,14 @@
 #include <freshet/pipeline/aggregating_state.hpp>
 #include <freshet/pipeline/event_time.hpp>
 #include <freshet/pipeline/keying.hpp>
-
+#include <freshet/pipeline/pane.hpp>
 #include <freshet/pipeline/pipeline.hpp>
 #include <freshet/pipeline/process.hpp>
 #include <freshet/pipeline/sampling.hpp>
 #include <freshet/pipeline/stream.hpp>
 #include <freshet/pipeline/transform.hpp>
 #include <freshet/pipeline/windowing.hpp>
+#include <freshet/pipeline/with_panes.hpp>
 #include <freshet/sampling/rarity.hpp>
 #include <freshet/sampling/sampler.hpp>
 #include <freshet/state/backend.hpp>
@@ -35,7 +36,9 @@
 #include <freshet/state/ttl.hpp>
 #include <freshet/window/assigner.hpp>
 #include <freshet/window/calendar.hpp>
+#include <freshet/window/global.hpp>
 #include <freshet/window/session.hpp>
+#include <freshet/window/session_by.hpp>
 #include <freshet/window/sliding.hpp>
 #include <freshet/window/tumbling.hpp>
 #include <freshet/window/watermark.hpp>

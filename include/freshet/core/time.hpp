@@ -6,7 +6,9 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
+#include <ratio>
 #include <string>
 #include <string_view>
 
@@ -56,6 +58,19 @@ constexpr duration saturating_between(timestamp from, timestamp until) {
     return until > from ? duration::max() : duration::min();
   }
   return duration{difference};
+}
+
+/// `length` in microseconds, clamped to the range of `duration`.
+template <class Rep, class Period>
+  requires std::convertible_to<std::chrono::duration<Rep, Period>, duration>
+constexpr duration saturating_duration(std::chrono::duration<Rep, Period> length) {
+  // A length that converts without loss is a whole number of microseconds per tick.
+  constexpr std::intmax_t per_tick = std::ratio_divide<Period, std::micro>::num;
+  std::int64_t count = 0;
+  if (__builtin_mul_overflow(length.count(), per_tick, &count)) {
+    return length.count() > 0 ? duration::max() : duration::min();
+  }
+  return duration{count};
 }
 
 /// How far `at` lies behind the last multiple of `step` (counted from the epoch plus `offset`).

@@ -1,4 +1,4 @@
-// The rows that windows produce: key, span, and one value per aggregate.
+// The rows that windows produce: key, span, one value per aggregate, and which pane they are.
 //
 // Plain values; they own their keys. Checkpointable and hashable wherever their parts are, so that
 // windows can stand below windows.
@@ -6,6 +6,7 @@
 
 #include <freshet/core/codec.hpp>
 #include <freshet/core/columns.hpp>
+#include <freshet/pipeline/pane.hpp>
 #include <freshet/window/assigner.hpp>
 
 #include <boost/describe/class.hpp>
@@ -19,15 +20,17 @@
 namespace freshet {
 
 /// The aggregates of one key over one span. The row's event time is `window.end` - 1 us. The names
-/// of the values are known to the stream (`stream::columns`), not to the row.
+/// of the values are known to the stream (`stream::columns`), not to the row. Equal rows are equal
+/// panes, too; what text formats write does not hold the pane, see `with_panes`.
 template <class Key, class... Values>
 struct window_row {
   Key key{};
   window_span window;
   std::tuple<Values...> values;
+  pane_info pane{};
 
   friend bool operator==(const window_row&, const window_row&) = default;
-  BOOST_DESCRIBE_CLASS(window_row, (), (key, window, values), (), ())
+  BOOST_DESCRIBE_CLASS(window_row, (), (key, window, values, pane), (), ())
 };
 
 /// Flattens into the key (its members, when it is a described struct), `window_start`,

@@ -10,10 +10,11 @@
 #include <freshet/core/weighted.hpp>
 #include <freshet/pipeline/detail/aggregate_set.hpp>
 #include <freshet/pipeline/detail/fixed_window_kernel.hpp>
+#include <freshet/pipeline/detail/keyed_window_kernel.hpp>
 #include <freshet/pipeline/detail/row_matching.hpp>
-#include <freshet/pipeline/detail/session_kernel.hpp>
 #include <freshet/pipeline/detail/window_operator.hpp>
 #include <freshet/pipeline/keying.hpp>
+#include <freshet/pipeline/pane.hpp>
 #include <freshet/pipeline/transform.hpp>
 #include <freshet/pipeline/window_options.hpp>
 #include <freshet/pipeline/window_row.hpp>
@@ -30,10 +31,23 @@ namespace freshet {
 
 namespace detail {
 
-/// The fingerprint of a window's state.
+/// The fingerprint of a window's state. `when`: null where the windows have no panes of their own.
 std::string describe_windows(const std::string& assigner, const window_options& options,
-                             const std::string& key, const std::string& aggregates,
-                             const std::string& records);
+                             const panes* when, const std::string& key,
+                             const std::string& aggregates, const std::string& records);
+
+/// What is wrong with the options of a window, if anything. `when`: as above.
+std::string check_windows(const window_options& options, const panes* when);
+
+/// Windows without a third argument.
+struct no_panes {};
+
+/// What holds the windows. Those of fixed spans need little more than key and state.
+template <class T, class Key, class Assigner, class Aggregates, class Panes>
+using window_kernel = std::conditional_t<
+    Assigner::merges || std::is_same_v<Panes, panes>,
+    keyed_window_kernel<T, Key, Assigner, Aggregates, std::is_same_v<Panes, panes>>,
+    fixed_window_kernel<T, Key, Assigner, Aggregates>>;
 
 /// An operator that is another function for each kind of stream, also to say what is missing.
 template <class... Functions>
@@ -45,16 +59,26 @@ one_of(Functions...) -> one_of<Functions...>;
 
 }  // namespace detail
 
-/// Records with key and windows, on the way to `aggregate`.
-template <class T, class KeyOf, class Assigner>
+/// Records with key and windows, on the way to `aggregate`. `Panes` is `panes` where they were
+/// given.
+template <class T, class KeyOf, class Assigner, class Panes = detail::no_panes>
 class windowed_stream {
  public:
-  windowed_stream(keyed_stream<T, KeyOf> records, Assigner assigner, window_options options)
-      : records_(std::move(records)), assigner_(std::move(assigner)), options_(options) {}
+  windowed_stream(keyed_stream<T, KeyOf> records, Assigner assigner, window_options options,
+                  Panes when = {})
+      : records_(std::move(records)),
+        assigner_(std::move(assigner)),
+        options_(options),
+        when_(when) {}
 
   const keyed_stream<T, KeyOf>& records() const { return records_; }
   const Assigner& assigner() const { return assigner_; }
   const window_options& options() const { return options_; }
+  /// Null where no panes were asked for.
+  const panes* when() const {
+    if constexpr (std::is_same_v<Panes, panes>) return &when_;
+    return nullptr;
+  }
 
   template <class Operator>
     requires std::is_invocable_v<const Operator&, const windowed_stream&>
@@ -66,6 +90,7 @@ class windowed_stream {
   keyed_stream<T, KeyOf> records_;
   Assigner assigner_;
   window_options options_;
+  [[no_unique_address]] Panes when_;
 };
 
 /// The rows that windows fire, and the records that came too late for all of their windows.
@@ -98,20 +123,40 @@ class aggregated_stream : public stream<Row> {
   std::vector<std::string> record_columns_;
 };
 
-/// Puts each record of a key into the spans that `assigner` gives for its event time.
+namespace detail {
+
+template <class Assigner, class Panes>
+auto window_with(Assigner assigner, window_options options, Panes when) {
+  return one_of{
+      [assigner = std::move(assigner), options,
+       when]<class T, class KeyOf>(const keyed_stream<T, KeyOf>& upstream) {
+        static_assert(window_assigner_of<Assigner, T>,
+                      "freshet: this assigner does not fit these records; give it "
+                      "assign(timestamp, std::vector<window_span>&) const, or assign(timestamp, "
+                      "const record&, std::vector<window_span>&) const for records of this type");
+        return windowed_stream<T, KeyOf, Assigner, Panes>(upstream, assigner, options, when);
+      },
+      []<class T>(const stream<T>&) {
+        static_assert(!std::is_same_v<T, T>,
+                      "freshet: window needs to know which records belong together; put "
+                      "key_by(&record::key) before it");
+      }};
+}
+
+}  // namespace detail
+
+/// Puts each record of a key into the spans that `assigner` gives for it.
 /// Throws `std::invalid_argument` when parameters are out of range.
-template <window_assigner Assigner>
+template <detail::assigner_parts Assigner>
 auto window(Assigner assigner, window_options options = {}) {
-  return detail::one_of{[assigner = std::move(assigner),
-                         options]<class T, class KeyOf>(const keyed_stream<T, KeyOf>& upstream) {
-                          return windowed_stream<T, KeyOf, Assigner>(upstream, assigner, options);
-                        },
-                        []<class T>(const stream<T>&) {
-                          static_assert(
-                              !std::is_same_v<T, T>,
-                              "freshet: window needs to know which records belong together; put "
-                              "key_by(&record::key) before it");
-                        }};
+  return detail::window_with(std::move(assigner), options, detail::no_panes{});
+}
+
+/// The same, with panes beside the one at the end of the window, or in another mode. Windows then
+/// stand key by key, which costs more memory and time than without this argument.
+template <detail::assigner_parts Assigner>
+auto window(Assigner assigner, window_options options, panes when) {
+  return detail::window_with(std::move(assigner), options, when);
 }
 
 /// One row per key and window, with one value per aggregate. `name` identifies the state across
@@ -125,8 +170,8 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     static_assert(!std::is_same_v<T, T>,
                   "freshet: aggregate needs windows; put window(tumbling{...}) before it");
   };
-  const auto with_windows = [=]<class T, class KeyOf, class Assigner>(
-                                const windowed_stream<T, KeyOf, Assigner>& upstream) {
+  const auto with_windows = [=]<class T, class KeyOf, class Assigner, class Panes>(
+                                const windowed_stream<T, KeyOf, Assigner, Panes>& upstream) {
     using key = typename keyed_stream<T, KeyOf>::key_type;
     static_assert((aggregate_of<Aggregates, T> && ...),
                   "freshet: an aggregate does not fit these records; check that its member pointer "
@@ -140,9 +185,7 @@ auto aggregate(std::string name, Aggregates... aggregates) {
                   "freshet: records and keys of windows must be checkpointable; describe them with "
                   "BOOST_DESCRIBE_STRUCT, or specialise freshet::codec");
     using parts = detail::aggregate_set<T, Aggregates...>;
-    using kernel =
-        std::conditional_t<Assigner::merges, detail::session_kernel<T, key, Assigner, parts>,
-                           detail::fixed_window_kernel<T, key, Assigner, parts>>;
+    using kernel = detail::window_kernel<T, key, Assigner, parts, Panes>;
     using row = typename kernel::row;
 
     const keyed_stream<T, KeyOf>& keyed = upstream.records();
@@ -152,6 +195,7 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     const std::string place = "window '" + name + "'";
     detail::require_usable(place, upstream.assigner().check());
     detail::require_not_negative(place, "allowed lateness", options.allowed_lateness);
+    detail::require_usable(place, detail::check_windows(options, upstream.when()));
     records.graph()->require_timed(records.from(), place);
     std::vector<std::string> names = columns<row>::names(keyed.key_name(), set.names());
     detail::require_distinct(place, names);
@@ -163,11 +207,19 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     fresh.timed_sides = true;
     fresh.reorders = true;
     fresh.inputs = {records.from()};
-    fresh.format = detail::describe_windows(upstream.assigner().describe(), options,
-                                            format_of<key>(), set.format(), format_of<T>());
-    fresh.make = [key_of = keyed.key_of(), assigner = upstream.assigner(), options, set] {
-      return std::make_unique<detail::window_operator<T, KeyOf, kernel>>(
-          key_of, kernel(assigner, options, set));
+    fresh.format =
+        detail::describe_windows(upstream.assigner().describe(), options, upstream.when(),
+                                 format_of<key>(), set.format(), format_of<T>());
+    if (upstream.when() != nullptr && upstream.when()->early()) fresh.unpromised = {"early panes"};
+    fresh.make = [key_of = keyed.key_of(), assigner = upstream.assigner(), options, set,
+                  when = upstream.when() == nullptr ? panes{} : *upstream.when()] {
+      if constexpr (std::is_same_v<Panes, panes>) {
+        return std::make_unique<detail::window_operator<T, KeyOf, kernel>>(
+            key_of, kernel(assigner, options, set, when));
+      } else {
+        return std::make_unique<detail::window_operator<T, KeyOf, kernel>>(
+            key_of, kernel(assigner, options, set));
+      }
     };
     const detail::node_id id = records.graph()->add(std::move(fresh));
     return aggregated_stream<T, row>(records.graph(), {id, 0}, std::move(names), records.columns());

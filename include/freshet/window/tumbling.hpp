@@ -21,12 +21,13 @@ namespace freshet {
 ///         crosses an end of time is cut there; one that ends at `timestamp_max` takes it in.
 /// \note   An offset shifts by a fixed time: it can follow a time zone, but not daylight saving.
 /// \source Akidau et al., "The Dataflow Model", VLDB 2015, section 1.2 (called "fixed windows").
-/// \cost   Two divisions per call; neighbouring records can compare with the previous span instead.
+/// \cost   Two divisions per call, which `window` makes once per run of records in one span.
 struct tumbling {
   duration size{0};
   duration offset{0};
 
   static constexpr bool merges = false;
+  static constexpr bool partitions = true;
 
   /// The span that holds `at`.
   constexpr window_span span_of(timestamp at) const {

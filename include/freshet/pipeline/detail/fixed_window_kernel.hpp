@@ -1,15 +1,17 @@
 // Windows whose spans do not depend on other records: tumbling, sliding, an application's own.
 // Internal.
 //
-// One table of keys per open span, so that a span fires and is forgotten as a whole. Threads: one
-// task. Cost: one table update per record and span; a fire visits the span's keys in canonical
+// One table of keys per open span, so that a span fires and is forgotten as a whole; what only
+// matters after that stands in tables of its own, and slots hold nothing but key and state.
+// Threads: one task. Cost: one table update per record and span, without asking the assigner again
+// while records stay inside one span of a partition; a fire visits the span's keys in canonical
 // order.
 #pragma once
 
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/aggregate_set.hpp>
-#include <freshet/pipeline/detail/window_operator.hpp>
-#include <freshet/pipeline/window_options.hpp>
+#include <freshet/pipeline/detail/row_collector.hpp>
+#include <freshet/pipeline/detail/window_times.hpp>
 #include <freshet/state/keyed_table.hpp>
 #include <freshet/window/assigner.hpp>
 
@@ -33,13 +35,25 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   using state = typename aggregates::state;
   using row = window_row<Key, aggregate_result<A, T>...>;
 
-  fixed_window_kernel(Assigner assigner, window_options options, aggregates parts)
-      : assigner_(std::move(assigner)), options_(options), parts_(std::move(parts)) {}
+  fixed_window_kernel(Assigner assigner, const window_options& options, aggregates parts)
+      : assigner_(std::move(assigner)), times_(options), parts_(std::move(parts)) {}
+
+  const window_times& times() const { return times_; }
+
+  /// Records may be applied in any order that the window operator allows.
+  static constexpr bool wants_log_order() { return false; }
 
   /// Applies a record that is on time; false when no window wants it.
-  bool add(std::uint64_t hash, const Key& key, const T& value, const order_key& order) {
-    spans_.clear();
-    assigner_.assign(order.at, spans_);
+  bool add(std::uint64_t hash, const Key& key, const T& value, const order_key& order,
+           row_collector<row>&) {
+    if constexpr (partitions_time<Assigner>) {
+      // At the very end of time a span is asked for again: two may end there.
+      if (cached_ != nullptr && cached_span_.begin <= order.at && order.at < cached_span_.end) {
+        parts_.add(*cached_->get_or_insert(hash, key).first, value, order);
+        return true;
+      }
+    }
+    assign(order.at, value);
     for (const window_span& span : spans_) {
       parts_.add(*table_of(span).get_or_insert(hash, key).first, value, order);
     }
@@ -50,22 +64,23 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   late_outcome add_behind(std::uint64_t hash, const Key& key, const T& value,
                           const order_key& order, timestamp entry_frontier,
                           row_collector<row>& to) {
-    spans_.clear();
-    assigner_.assign(order.at, spans_);
+    assign(order.at, value);
     if (spans_.empty()) return late_outcome::unassigned;
     late_outcome outcome = late_outcome::late;
     for (const window_span& span : spans_) {
-      if (closes_at(span) <= entry_frontier) continue;
+      if (times_.closes_at(span) <= entry_frontier) continue;
       outcome = late_outcome::accepted;
-      if (fires_at(span) > entry_frontier) {
+      if (times_.fires_at(span) > entry_frontier) {
         parts_.add(*table_of(span).get_or_insert(hash, key).first, value, order);
         continue;
       }
       // Fired already, or nothing had come for it by then: fires for this key at once.
-      table& late_for = fired_[span];
-      state& of_key = *late_for.get_or_insert(hash, key).first;
-      parts_.add(of_key, value, order);
-      to.add({key, span, parts_.result(of_key)}, hash, entry_frontier);
+      const auto [of_key, is_first] = fired_[span].get_or_insert(hash, key);
+      parts_.add(*of_key, value, order);
+      std::uint32_t& panes =
+          *panes_[span].get_or_insert(hash, key, [&] { return is_first ? 0U : 1U; }).first;
+      to.add({key, span, parts_.result(*of_key), {pane_timing::late, panes++}}, hash,
+             entry_frontier);
     }
     return outcome;
   }
@@ -73,66 +88,73 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   /// Fires every window that `frontier` completes and forgets those that it closes.
   /// \return false when a slice was emitted and there is more to fire.
   bool fire_until(timestamp frontier, row_collector<row>& to) {
-    while (!open_.empty() && fires_at(open_.begin()->first) <= frontier) {
+    while (!open_.empty() && times_.fires_at(open_.begin()->first) <= frontier) {
       auto fired = open_.extract(open_.begin());
       if (cached_ == &fired.mapped()) cached_ = nullptr;
       const window_span span = fired.key();
       fired.mapped().for_each([&](std::uint64_t hash, const Key& key, state& of_key) {
         to.add({key, span, parts_.result(of_key)}, hash, std::nullopt);
       });
-      if (closes_at(span) > frontier) {
+      if (times_.closes_at(span) > frontier) {
         fired_.insert(std::move(fired));
       } else {
         recycle(std::move(fired.mapped()));
       }
       if (to.slice_is_full()) return false;
     }
-    while (!fired_.empty() && closes_at(fired_.begin()->first) <= frontier) {
+    while (!fired_.empty() && times_.closes_at(fired_.begin()->first) <= frontier) {
+      panes_.erase(fired_.begin()->first);
       recycle(std::move(fired_.extract(fired_.begin()).mapped()));
     }
     return true;
   }
 
-  /// What may be promised downstream at `watermark`: rows that fire only when their window closes
-  /// come a lateness after their event time.
-  timestamp downstream_frontier(timestamp watermark) const {
-    if (options_.fire == firing::on_time || watermark == timestamp_max) return watermark;
-    return saturating_subtract(watermark, options_.allowed_lateness);
-  }
-
   void snapshot(state_writer& to) {
-    for (auto* windows : {&open_, &fired_}) {
-      for (auto& window : *windows) {
-        const window_span& span = window.first;
-        window.second.take_changes(
-            [&](std::uint64_t hash, const Key& key, const state& of_key) {
-              to.put(hash, row_key(key, span), closes_at(span), to_bytes(of_key));
-            },
-            [&](std::uint64_t hash, const Key& key) { to.erase(hash, row_key(key, span)); });
-      }
-    }
+    snapshot_windows(open_, 0, to);
+    snapshot_windows(fired_, 1, to);
   }
 
   void restore(state_reader& from, timestamp watermark) {
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       auto key = from_bytes<std::pair<Key, window_span>>(key_bytes);
       if (!key.ok()) from.fail(key.status());
-      auto of_key = from_bytes<state>(value);
-      if (!of_key.ok()) from.fail(of_key.status());
+      auto stored = from_bytes<std::pair<state, std::uint32_t>>(value);
+      if (!stored.ok()) from.fail(stored.status());
       const window_span& span = key->second;
-      auto& windows = fires_at(span) <= watermark ? fired_ : open_;
-      windows[span].insert_restored(hash, std::move(key->first), std::move(*of_key));
+      auto& [of_key, panes] = *stored;
+      if (panes > 1) panes_[span].insert_restored(hash, key->first, panes);
+      auto& known = times_.fires_at(span) <= watermark ? fired_ : open_;
+      known[span].insert_restored(hash, std::move(key->first), std::move(of_key));
     });
   }
 
  private:
   using table = keyed_table<Key, state>;
+  using windows = std::map<window_span, table>;
 
-  timestamp closes_at(const window_span& span) const {
-    return saturating_add(span.end, options_.allowed_lateness);
+  /// Fills `spans_`.
+  void assign(timestamp at, const T& value) {
+    spans_.clear();
+    assign_record(assigner_, at, value, spans_);
   }
-  timestamp fires_at(const window_span& span) const {
-    return options_.fire == firing::on_time ? span.end : closes_at(span);
+
+  /// A row of a window: its state, and how many panes are out for it, `panes` or what is known
+  /// otherwise.
+  void snapshot_windows(windows& all, std::uint32_t panes, state_writer& to) {
+    for (auto& [span, keys] : all) {
+      const auto counted = panes_.find(span);
+      keys.take_changes(
+          [&](std::uint64_t hash, const Key& key, const state& of_key) {
+            std::string bytes;
+            byte_writer writer(bytes);
+            encode(writer, of_key);
+            const std::uint32_t* more =
+                counted == panes_.end() ? nullptr : counted->second.find(hash, key);
+            encode(writer, more == nullptr ? panes : *more);
+            to.put(hash, row_key(key, span), times_.closes_at(span), bytes);
+          },
+          [&](std::uint64_t hash, const Key& key) { to.erase(hash, row_key(key, span)); });
+    }
   }
 
   static std::string row_key(const Key& key, const window_span& span) {
@@ -172,10 +194,13 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   static constexpr std::size_t spare_tables_max = 4;
 
   Assigner assigner_;
-  window_options options_;
+  window_times times_;
   aggregates parts_;
-  std::map<window_span, table> open_;   ///< Not fired yet, by end.
-  std::map<window_span, table> fired_;  ///< Fired, and still open to late records.
+  windows open_;   ///< Not fired yet, by end.
+  windows fired_;  ///< Fired, and still open to late records.
+  /// How many panes are out for the keys of fired windows that had a late one. For the others it is
+  /// one, because they were there when their window fired.
+  std::map<window_span, keyed_table<Key, std::uint32_t>> panes_;
   table* cached_ = nullptr;
   window_span cached_span_;
   std::vector<window_span> spans_;

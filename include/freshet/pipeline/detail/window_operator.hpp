@@ -12,7 +12,7 @@
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
-#include <freshet/pipeline/window_row.hpp>
+#include <freshet/pipeline/detail/row_collector.hpp>
 
 #include <boost/describe/class.hpp>
 
@@ -25,7 +25,8 @@
 
 namespace freshet::detail {
 
-/// A record behind its entry frontier, waiting for its turn.
+/// A record that waits for its turn: one behind its entry frontier, or one that must not overtake
+/// such a record.
 template <class T>
 struct held_record {
   timestamp entry_frontier = timestamp_min;
@@ -49,64 +50,12 @@ struct held_record {
 template <class T>
 struct window_operator_state {
   timestamp watermark = timestamp_min;
-  std::uint32_t panes = 0;  ///< How often late records made windows fire again.
   std::vector<held_record<T>> held;
-  BOOST_DESCRIBE_CLASS(window_operator_state, (), (watermark, panes, held), (), ())
+  BOOST_DESCRIBE_CLASS(window_operator_state, (), (watermark, held), (), ())
 };
 
-/// What became of a record behind its frontier.
-enum class late_outcome : std::uint8_t { accepted, late, unassigned };
-
-/// Collects the rows that windows fire and sends them on in batches.
-template <class Row>
-class row_collector {
- public:
-  row_collector(outlet<Row>& to, const operator_context& context) : to_(to), context_(context) {}
-
-  /// `entry_frontier`: of the late record that made a fired window fire again.
-  void add(Row row, std::uint64_t hash, std::optional<timestamp> entry_frontier) {
-    const timestamp at = saturating_subtract(row.window.end, duration{1});
-    if (entry_frontier && at < *entry_frontier) {
-      rows_.behind.push_back({static_cast<std::uint32_t>(rows_.size()), *entry_frontier});
-    }
-    const auto begin = static_cast<std::uint64_t>(row.window.begin.time_since_epoch().count());
-    // Late records have their turns in the order of the log, so that counting the panes they cause
-    // gives each a place of its own, the same in every run, after the earlier ones of its window.
-    const std::uint32_t pane = entry_frontier ? ++panes_ : 0;
-    rows_.positions.push_back({combine_hashes(hash, begin), context_.number, pane});
-    rows_.times.push_back(at);
-    rows_.values.push_back(std::move(row));
-    ++emitted_;
-    if (rows_.size() >= batch_rows_max) flush();
-  }
-
-  void flush() {
-    operator_counters::add(context_.counters->records_out, rows_.size());
-    to_.emit(rows_);
-  }
-
-  std::uint32_t panes() const { return panes_; }
-  void restore_panes(std::uint32_t panes) { panes_ = panes; }
-
-  /// True once per slice: it is time to let others run.
-  bool slice_is_full() {
-    if (emitted_ < slice_rows) return false;
-    emitted_ = 0;
-    return true;
-  }
-
- private:
-  static constexpr std::size_t slice_rows = 4 * batch_rows_max;
-
-  outlet<Row>& to_;
-  const operator_context& context_;
-  batch<Row> rows_;
-  std::uint32_t panes_ = 0;
-  std::size_t emitted_ = 0;
-};
-
-/// `Kernel` offers: `row`, `add`, `add_behind`, `fire_until`, `downstream_frontier`, `snapshot`,
-/// `restore`; see fixed_window_kernel.hpp and session_kernel.hpp.
+/// `Kernel` offers: `row`, `times`, `wants_log_order`, `add`, `add_behind`, `fire_until`,
+/// `snapshot`, `restore`; see fixed_window_kernel.hpp and keyed_window_kernel.hpp.
 template <class T, class KeyOf, class Kernel>
 class window_operator final : public unary_operator<T, typename Kernel::row> {
  public:
@@ -140,22 +89,27 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
           operator_counters::add(this->context().counters->realigned, 1);
           continue;
         }
-        const bool assigned =
-            kernel_.add(rows.hashes[row], key_of_record(key_of_, rows.values[row]),
-                        rows.values[row], order_key{rows.times[row], rows.positions[row]});
+        if (keeps_log_order() && !held_.empty()) {
+          hold(rows, row, held_frontier_);  // Behind none, and yet not before those that are.
+          continue;
+        }
+        const bool assigned = kernel_.add(
+            rows.hashes[row], key_of_record(key_of_, rows.values[row]), rows.values[row],
+            order_key{rows.times[row], rows.positions[row]}, collector_);
         if (!assigned) ++unassigned;
       }
     } catch (...) {
       fail_in_user_function(this->context().place, rows.positions[row]);
     }
     if (unassigned > 0) operator_counters::add(this->context().counters->unassigned, unassigned);
+    collector_.flush();
+    apply_settled();
   }
 
   bool resume() override { return advance(); }
 
   void snapshot(state_writer& to) override {
-    to.summary(to_bytes(window_operator_state<T>{watermark_, collector_.panes(), held_}),
-               watermark_);
+    to.summary(to_bytes(window_operator_state<T>{watermark_, held_}), watermark_);
     kernel_.snapshot(to);
   }
 
@@ -163,9 +117,9 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
     auto state = from_bytes<window_operator_state<T>>(from.summary());
     if (!state.ok()) from.fail(state.status());
     watermark_ = state->watermark;
-    collector_.restore_panes(state->panes);
     held_ = std::move(state->held);
     std::make_heap(held_.begin(), held_.end());
+    for (const auto& each : held_) held_frontier_ = std::max(held_frontier_, each.entry_frontier);
     kernel_.restore(from, watermark_);
   }
 
@@ -173,10 +127,7 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
   void on_watermark(timestamp frontier) override {
     // An equal one passes on as well: after a restart it repeats what is promised already.
     if (frontier < watermark_) return;
-    target_ = frontier;
-    if (unfinished_) return;
-    unfinished_ = true;
-    if (!advance()) this->context().task->defer(*this);
+    move_to(frontier);
   }
 
   void forward(const control& what) override {
@@ -190,7 +141,12 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
   }
 
  private:
+  /// Where the log has one order, and the order of records shows in the rows, all that follows a
+  /// held record is held with it.
+  bool keeps_log_order() const { return this->context().single_split && kernel_.wants_log_order(); }
+
   void hold(const batch<T>& rows, std::size_t row, timestamp entry_frontier) {
+    held_frontier_ = std::max(held_frontier_, entry_frontier);
     const position& where = rows.positions[row];
     held_.push_back({entry_frontier, rows.times[row], where.sequence, where.split, where.fanout,
                      rows.hashes[row], rows.values[row]});
@@ -203,12 +159,26 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
     return this->context().single_split ? entry_frontier <= target_ : entry_frontier < target_;
   }
 
+  /// Applies what was held in this batch and need not wait for another watermark, which might not
+  /// come for long: a record from the far future leaves everything after it behind.
+  void apply_settled() {
+    if (unfinished_ || held_.empty() || held_.front().entry_frontier > watermark_) return;
+    if (this->context().single_split) move_to(watermark_);
+  }
+
+  void move_to(timestamp frontier) {
+    target_ = frontier;
+    if (unfinished_) return;
+    unfinished_ = true;
+    if (!advance()) this->context().task->defer(*this);
+  }
+
   /// Moves to `target_`; false when a slice of rows was emitted and there is more to do.
   bool advance() {
     while (!held_.empty() && settled(held_.front().entry_frontier)) {
       if (!fire_until(held_.front().entry_frontier)) return pause();
       std::pop_heap(held_.begin(), held_.end());
-      apply_behind(held_.back());
+      apply_held(held_.back());
       held_.pop_back();
     }
     if (!fire_until(target_)) return pause();
@@ -216,8 +186,7 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
     collector_.flush();
     send_late();
     unfinished_ = false;
-    forward(
-        {.what = control::kind::watermark, .frontier = kernel_.downstream_frontier(watermark_)});
+    forward({.what = control::kind::watermark, .frontier = kernel_.times().promised(watermark_)});
     for (const control& what : std::exchange(waiting_, {})) forward(what);
     return true;
   }
@@ -235,12 +204,19 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
     return false;
   }
 
-  void apply_behind(held_record<T>& record) {
+  void apply_held(held_record<T>& record) {
     late_outcome outcome = late_outcome::accepted;
-    const order_key key{record.at, record.where()};
+    const order_key order{record.at, record.where()};
     try {
-      outcome = kernel_.add_behind(record.hash, key_of_record(key_of_, std::as_const(record.value)),
-                                   record.value, key, record.entry_frontier, collector_);
+      const auto& key = key_of_record(key_of_, std::as_const(record.value));
+      if (record.at >= record.entry_frontier) {
+        if (!kernel_.add(record.hash, key, record.value, order, collector_)) {
+          outcome = late_outcome::unassigned;
+        }
+      } else {
+        outcome = kernel_.add_behind(record.hash, key, record.value, order, record.entry_frontier,
+                                     collector_);
+      }
     } catch (...) {
       fail_in_user_function(this->context().place, record.where());
     }
@@ -265,7 +241,8 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
   row_collector<typename Kernel::row> collector_;
   outlet<T> late_;
   batch<T> late_rows_;
-  std::vector<held_record<T>> held_;  ///< A heap: the earliest turn on top.
+  std::vector<held_record<T>> held_;         ///< A heap: the earliest turn on top.
+  timestamp held_frontier_ = timestamp_min;  ///< The largest entry frontier that was ever held.
   timestamp watermark_ = timestamp_min;
   timestamp target_ = timestamp_min;
   bool unfinished_ = false;  ///< On the way from `watermark_` to `target_`.

@@ -1,0 +1,374 @@
+// Windows kept key by key: those that grow together (sessions), and all that have panes. Internal.
+//
+// One slot per key with its open windows, and one lazily kept deadline per key: a session that
+// grows moves nothing until its old deadline comes. Early panes have deadlines of their own, one
+// per key. Threads: one task. Cost: one table update per record, plus O(log windows) per span and
+// O(log keys) per window; a key's windows are written together when one of them has changed.
+#pragma once
+
+#include <freshet/core/codec.hpp>
+#include <freshet/pipeline/detail/aggregate_set.hpp>
+#include <freshet/pipeline/detail/deadline_queue.hpp>
+#include <freshet/pipeline/detail/row_collector.hpp>
+#include <freshet/pipeline/detail/window_list.hpp>
+#include <freshet/pipeline/detail/window_times.hpp>
+#include <freshet/pipeline/pane.hpp>
+#include <freshet/state/keyed_table.hpp>
+#include <freshet/window/assigner.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace freshet::detail {
+
+template <class T, class Key, class Assigner, class Aggregates, bool WithPanes>
+class keyed_window_kernel;
+
+template <class T, class Key, class Assigner, class... A, bool WithPanes>
+class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
+ public:
+  using aggregates = aggregate_set<T, A...>;
+  using state = typename aggregates::state;
+  using row = window_row<Key, aggregate_result<A, T>...>;
+
+  /// `when` counts only `WithPanes`.
+  keyed_window_kernel(Assigner assigner, const window_options& options, aggregates parts,
+                      const panes& when = {})
+      : assigner_(std::move(assigner)), times_(options), parts_(std::move(parts)), when_(when) {}
+
+  const window_times& times() const { return times_; }
+
+  /// Whether the order of records shows in the rows: which of them is the n-th.
+  bool wants_log_order() const { return WithPanes && when_.every_count != 0; }
+
+  /// Applies a record that is on time; false when no window wants it.
+  bool add(std::uint64_t hash, const Key& key, const T& value, const order_key& order,
+           row_collector<row>& to) {
+    return apply(hash, key, value, order, std::nullopt, to) != late_outcome::unassigned;
+  }
+
+  /// Applies a record at the moment when the log had reached `entry_frontier`.
+  late_outcome add_behind(std::uint64_t hash, const Key& key, const T& value,
+                          const order_key& order, timestamp entry_frontier,
+                          row_collector<row>& to) {
+    return apply(hash, key, value, order, entry_frontier, to);
+  }
+
+  /// Goes through every moment up to `frontier` at which a window fires, has a pane, or closes.
+  /// \return false when a slice was emitted and there is more to fire.
+  bool fire_until(timestamp frontier, row_collector<row>& to) {
+    while (const std::optional<deadline<Key>> due = next_due(frontier)) {
+      windows* of_key = table_.find(due->hash, due->key);
+      // Only the deadlines that the key waits for count; an earlier one replaced the others.
+      if (of_key == nullptr || !waits_for(*of_key, due->at)) continue;
+      fire_key(*due, *of_key, to);
+      if (to.slice_is_full()) return false;
+    }
+    frontier_ = std::max(frontier_, frontier);
+    return true;
+  }
+
+  /// Says what processing time it is, before records are applied at that time.
+  void set_clock(timestamp now) { now_ = now; }
+
+  /// When panes of processing time are due next; `timestamp_max` for never.
+  timestamp next_by_clock() const { return clock_deadlines_.next().value_or(timestamp_max); }
+
+  /// Emits the panes of processing time that are due at `now`, one for each window, however many
+  /// periods have passed.
+  /// \return false when a slice was emitted and there is more to emit.
+  bool fire_by_clock(timestamp now, row_collector<row>& to) {
+    while (next_by_clock() <= now && next_by_clock() < timestamp_max) {
+      const deadline<Key> due = clock_deadlines_.pop();
+      windows* of_key = table_.find(due.hash, due.key);
+      if constexpr (WithPanes) {
+        if (of_key == nullptr || of_key->early.by_clock != due.at) continue;
+        of_key->early.by_clock = timestamp_max;
+        emit_early(due, *of_key, times_.promised(frontier_), to);
+        table_.mark_dirty(of_key);
+      }
+      if (to.slice_is_full()) return false;
+    }
+    return true;
+  }
+
+  void snapshot(state_writer& to) {
+    table_.take_changes(
+        [&](std::uint64_t hash, const Key& key, const windows& of_key) {
+          to.put(hash, to_bytes(key), times_.closes_at(of_key.last().span),
+                 to_bytes(of_key.stored()));
+        },
+        [&](std::uint64_t hash, const Key& key) { to.erase(hash, to_bytes(key)); });
+  }
+
+  void restore(state_reader& from, timestamp watermark) {
+    frontier_ = watermark;
+    from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
+      auto key = from_bytes<Key>(key_bytes);
+      if (!key.ok()) from.fail(key.status());
+      auto stored = from_bytes<stored_windows<state, WithPanes>>(value);
+      if (!stored.ok()) from.fail(stored.status());
+      if (stored->windows.empty()) from.fail("a key without windows");
+      windows of_key;
+      of_key.restore(std::move(*stored));
+      of_key.armed = next_deadline(of_key);
+      deadlines_.push({*of_key.armed, hash, *key});
+      if constexpr (WithPanes) {
+        const auto [by_watermark, by_clock] = of_key.early;
+        if (by_watermark < timestamp_max) early_deadlines_.push({by_watermark, hash, *key});
+        if (by_clock < timestamp_max) clock_deadlines_.push({by_clock, hash, *key});
+      }
+      table_.insert_restored(hash, std::move(*key), std::move(of_key));
+    });
+  }
+
+ private:
+  using windows = window_list<state, WithPanes>;
+  using window = typename windows::window;
+  using iterator = typename windows::iterator;
+
+  late_outcome apply(std::uint64_t hash, const Key& key, const T& value, const order_key& order,
+                     std::optional<timestamp> entry_frontier, row_collector<row>& to) {
+    spans_.clear();
+    assign_record(assigner_, order.at, value, spans_);
+    if (spans_.empty()) return late_outcome::unassigned;
+    if (entry_frontier) {
+      std::erase_if(spans_, [&](const window_span& span) {
+        return times_.closes_at(span) <= *entry_frontier && !joins(hash, key, span);
+      });
+      if (spans_.empty()) return late_outcome::late;
+    }
+    windows& of_key = *table_.get_or_insert(hash, key).first;
+    for (const window_span& span : spans_) {
+      window& each = window_of(of_key, span);
+      parts_.add(each.state, value, order);
+      // A record that is on time has no window whose end is behind.
+      each.fired =
+          entry_frontier && times_.fires() && times_.fires_at(each.span) <= *entry_frontier;
+      arm(hash, key, of_key, each.fired ? times_.closes_at(each.span) : times_.fires_at(each.span));
+      if constexpr (WithPanes) {
+        note_record(hash, key, of_key, each, order.at, entry_frontier, to);
+      } else if (each.fired) {
+        emit(hash, key, each, pane_timing::late, entry_frontier, to);
+      }
+    }
+    return late_outcome::accepted;
+  }
+
+  /// Whether a session takes the span in. Those that are closed are gone already: whatever the
+  /// record still touches is open and keeps it; on its own it is judged by its own span.
+  bool joins(std::uint64_t hash, const Key& key, const window_span& span) {
+    if constexpr (Assigner::merges) {
+      windows* known = table_.find(hash, key);
+      return known != nullptr && known->first_overlapping(span) != known->end();
+    } else {
+      return false;
+    }
+  }
+
+  window& window_of(windows& of_key, const window_span& span) {
+    if constexpr (Assigner::merges) {
+      return of_key.grow(span, [this](window& into, window& from) { absorb(into, from); });
+    } else {
+      return of_key.at(span);
+    }
+  }
+
+  void absorb(window& into, window& from) {
+    parts_.merge(into.state, from.state);
+    into.panes += from.panes;
+    if constexpr (WithPanes) {
+      into.since += from.since;
+      std::move(from.emitted.begin(), from.emitted.end(), std::back_inserter(into.emitted));
+    }
+  }
+
+  // --- panes
+
+  /// Emits what a window holds, after taking back what that replaces.
+  void emit(std::uint64_t hash, const Key& key, window& each, pane_timing timing,
+            std::optional<timestamp> promised, row_collector<row>& to) {
+    if constexpr (WithPanes) {
+      for (const auto& old : each.emitted) {
+        to.add({key, old.span, parts_.result(old.state), {old.timing, old.index, true}}, hash,
+               promised);
+      }
+      each.emitted.clear();
+    }
+    to.add({key, each.span, parts_.result(each.state), {timing, each.panes, false}}, hash,
+           promised);
+    if constexpr (WithPanes) {
+      if (when_.mode == accumulation::retract) {
+        each.emitted.push_back({each.span, timing, each.panes, each.state});
+      }
+      if (when_.mode == accumulation::discard) each.state = state{};
+      each.since = 0;
+    }
+    ++each.panes;
+  }
+
+  /// The timing of a pane that no end of a window causes.
+  static pane_timing unasked(const window_span& span, std::optional<timestamp> promised) {
+    const timestamp at = saturating_subtract(span.end, duration{1});
+    return promised && at < *promised ? pane_timing::late : pane_timing::early;
+  }
+
+  /// What a record that was applied to `each` means for its panes.
+  void note_record(std::uint64_t hash, const Key& key, windows& of_key, window& each, timestamp at,
+                   std::optional<timestamp> entry_frontier, row_collector<row>& to) {
+    ++each.since;
+    if (each.fired) {
+      if (when_.late == late_firing::each_record) {
+        emit(hash, key, each, pane_timing::late, entry_frontier, to);
+      }
+      return;
+    }
+    if (when_.every_count != 0 && each.since >= when_.every_count) {
+      emit(hash, key, each, unasked(each.span, entry_frontier), entry_frontier, to);
+      return;
+    }
+    if (when_.every != duration::zero()) arm_by_watermark(hash, key, of_key, each.span, at);
+    if (when_.every_processing_time != duration::zero()) arm_by_clock(hash, key, of_key);
+  }
+
+  /// A pane for each window of a key that has not fired and got records since its last one.
+  void emit_early(const deadline<Key>& due, windows& of_key, timestamp promised,
+                  row_collector<row>& to) {
+    for (iterator each = of_key.first_not_fired(); each != of_key.end(); ++each) {
+      if (each->since == 0) continue;
+      emit(due.hash, due.key, *each, unasked(each->span, promised), promised, to);
+    }
+  }
+
+  // --- deadlines
+
+  /// The first multiple of `period` after `at`, or the end of time.
+  static timestamp next_multiple(timestamp at, duration period) {
+    return saturating_add(at, period - distance_past_multiple(at, period, duration{0}));
+  }
+
+  void arm_by_watermark(std::uint64_t hash, const Key& key, windows& of_key,
+                        const window_span& span, timestamp at) {
+    // Before there is a watermark, nothing is passed but what lies after the record itself.
+    const timestamp due = next_multiple(frontier_ == timestamp_min ? at : frontier_, when_.every);
+    const timestamp last = times_.fires() ? saturating_subtract(times_.fires_at(span), duration{1})
+                                          : times_.closes_at(span);
+    if (due > last || due >= of_key.early.by_watermark) return;
+    of_key.early.by_watermark = due;
+    early_deadlines_.push({due, hash, key});
+  }
+
+  void arm_by_clock(std::uint64_t hash, const Key& key, windows& of_key) {
+    const timestamp due = next_multiple(now_, when_.every_processing_time);
+    if (due >= of_key.early.by_clock) return;
+    of_key.early.by_clock = due;
+    // Keys that have come and gone within one period have left their deadlines behind.
+    if (clock_deadlines_.size() > 2 * table_.size() + 1024) {
+      clock_deadlines_ = {};
+      table_.for_each([&](std::uint64_t other, const Key& of, const windows& pending) {
+        const timestamp by_clock = pending.early.by_clock;
+        if (by_clock < timestamp_max) clock_deadlines_.push({by_clock, other, of});
+      });
+    } else {
+      clock_deadlines_.push({due, hash, key});
+    }
+  }
+
+  /// Makes sure that the key is looked at when the frontier reaches `at`.
+  void arm(std::uint64_t hash, const Key& key, windows& of_key, timestamp at) {
+    if (of_key.armed && *of_key.armed <= at) return;
+    of_key.armed = at;
+    deadlines_.push({at, hash, key});
+  }
+
+  /// When the next of the key's windows fires or closes. \pre there is one.
+  timestamp next_deadline(windows& of_key) const {
+    const timestamp closes = times_.closes_at(of_key.begin()->span);
+    const iterator not_fired = of_key.first_not_fired();
+    return not_fired == of_key.end() ? closes : std::min(closes, times_.fires_at(not_fired->span));
+  }
+
+  std::optional<deadline<Key>> next_due(timestamp frontier) {
+    const auto next_of = [](const auto& queue) { return queue.next().value_or(timestamp_max); };
+    auto& first = next_of(early_deadlines_) < next_of(deadlines_) ? early_deadlines_ : deadlines_;
+    const std::optional<timestamp> at = first.next();
+    if (!at || *at > frontier) return std::nullopt;
+    return first.pop();
+  }
+
+  static bool waits_for(const windows& of_key, timestamp at) {
+    if constexpr (WithPanes) {
+      if (of_key.early.by_watermark == at && at < timestamp_max) return true;
+    }
+    return of_key.armed == at;
+  }
+
+  /// Does what is due for one key at one moment: first windows fire, then come early panes, then
+  /// windows close. Arms the key for what remains.
+  void fire_key(const deadline<Key>& due, windows& of_key, row_collector<row>& to) {
+    const timestamp promised = times_.promised_before(due.at);
+    iterator each = of_key.first_not_fired();
+    for (; times_.fires() && each != of_key.end() && times_.fires_at(each->span) <= due.at;
+         ++each) {
+      if (has_news(*each)) emit(due.hash, due.key, *each, pane_timing::on_time, promised, to);
+      each->fired = true;
+    }
+    if constexpr (WithPanes) {
+      if (of_key.early.by_watermark <= due.at && of_key.early.by_watermark < timestamp_max) {
+        of_key.early.by_watermark = timestamp_max;
+        emit_early(due, of_key, promised, to);
+      }
+    }
+    close_windows(due, of_key, promised, to);
+    if (of_key.empty()) {
+      table_.erase(due.hash, due.key);
+      return;
+    }
+    table_.mark_dirty(&of_key);
+    if (*of_key.armed > due.at) return;
+    of_key.armed = next_deadline(of_key);
+    deadlines_.push({*of_key.armed, due.hash, due.key});
+  }
+
+  /// Whether a window that fires has something to say: always, unless panes hold only what is new.
+  bool has_news(const window& each) const {
+    if constexpr (WithPanes) {
+      return when_.mode != accumulation::discard || each.since > 0;
+    } else {
+      return true;
+    }
+  }
+
+  void close_windows(const deadline<Key>& due, windows& of_key, timestamp promised,
+                     row_collector<row>& to) {
+    iterator open = of_key.begin();
+    for (; open != of_key.end() && times_.closes_at(open->span) <= due.at; ++open) {
+      if constexpr (WithPanes) {
+        if (open->fired && open->since > 0) {
+          emit(due.hash, due.key, *open, pane_timing::late, promised, to);
+        }
+      }
+    }
+    if (open != of_key.begin()) of_key.close_before(open);
+  }
+
+  Assigner assigner_;
+  window_times times_;
+  aggregates parts_;
+  panes when_;
+  keyed_table<Key, windows> table_;
+  deadline_queue<Key> deadlines_;        ///< Of firing and closing.
+  deadline_queue<Key> early_deadlines_;  ///< Of early panes by the watermark.
+  deadline_queue<Key> clock_deadlines_;  ///< Of early panes by processing time.
+  timestamp frontier_ = timestamp_min;   ///< What has been fired until.
+  timestamp now_ = timestamp_min;        ///< Processing time, where it matters.
+  std::vector<window_span> spans_;
+};
+
+}  // namespace freshet::detail
