@@ -63,6 +63,9 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   /// Goes through every moment up to `frontier` at which a window fires, has a pane, or closes.
   /// \return false when a slice was emitted and there is more to fire.
   bool fire_until(timestamp frontier, row_collector<row>& to) {
+    if constexpr (WithPanes) {
+      if (frontier_ == timestamp_min) meet_first_frontier(frontier);
+    }
     while (const std::optional<deadline<Key>> due = next_due(frontier)) {
       windows* of_key = table_.find(due->hash, due->key);
       // Only the deadlines that the key waits for count; an earlier one replaced the others.
@@ -144,6 +147,8 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
       });
       if (spans_.empty()) return late_outcome::late;
     }
+    std::optional<timestamp> promised;
+    if (entry_frontier) promised = times_.promised(*entry_frontier);
     windows& of_key = *table_.get_or_insert(hash, key).first;
     for (const window_span& span : spans_) {
       window& each = window_of(of_key, span);
@@ -153,9 +158,9 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
           entry_frontier && times_.fires() && times_.fires_at(each.span) <= *entry_frontier;
       arm(hash, key, of_key, each.fired ? times_.closes_at(each.span) : times_.fires_at(each.span));
       if constexpr (WithPanes) {
-        note_record(hash, key, of_key, each, order.at, entry_frontier, to);
+        note_record(hash, key, of_key, each, order.at, promised, to);
       } else if (each.fired) {
-        emit(hash, key, each, pane_timing::late, entry_frontier, to);
+        emit(hash, key, each, pane_timing::late, promised, to);
       }
     }
     return late_outcome::accepted;
@@ -221,19 +226,23 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
 
   /// What a record that was applied to `each` means for its panes.
   void note_record(std::uint64_t hash, const Key& key, windows& of_key, window& each, timestamp at,
-                   std::optional<timestamp> entry_frontier, row_collector<row>& to) {
+                   std::optional<timestamp> promised, row_collector<row>& to) {
     ++each.since;
     if (each.fired) {
       if (when_.late == late_firing::each_record) {
-        emit(hash, key, each, pane_timing::late, entry_frontier, to);
+        emit(hash, key, each, pane_timing::late, promised, to);
       }
       return;
     }
     if (when_.every_count != 0 && each.since >= when_.every_count) {
-      emit(hash, key, each, unasked(each.span, entry_frontier), entry_frontier, to);
+      emit(hash, key, each, unasked(each.span, promised), promised, to);
       return;
     }
-    if (when_.every != duration::zero()) arm_by_watermark(hash, key, of_key, each.span, at);
+    if (when_.every != duration::zero()) {
+      // Before there is a frontier, it passes no multiple but those after the record itself.
+      const timestamp from = frontier_ == timestamp_min ? at : frontier_;
+      arm_by_watermark(hash, key, of_key, each.span, from);
+    }
     if (when_.every_processing_time != duration::zero()) arm_by_clock(hash, key, of_key);
   }
 
@@ -253,15 +262,30 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     return saturating_add(at, period - distance_past_multiple(at, period, duration{0}));
   }
 
+  /// Makes sure that the windows of a key that have news get a pane at the first multiple after
+  /// `from`, unless `span` fires before.
   void arm_by_watermark(std::uint64_t hash, const Key& key, windows& of_key,
-                        const window_span& span, timestamp at) {
-    // Before there is a watermark, nothing is passed but what lies after the record itself.
-    const timestamp due = next_multiple(frontier_ == timestamp_min ? at : frontier_, when_.every);
+                        const window_span& span, timestamp from) {
+    const timestamp due = next_multiple(from, when_.every);
     const timestamp last = times_.fires() ? saturating_subtract(times_.fires_at(span), duration{1})
                                           : times_.closes_at(span);
     if (due > last || due >= of_key.early.by_watermark) return;
     of_key.early.by_watermark = due;
     early_deadlines_.push({due, hash, key});
+  }
+
+  /// What came before the first frontier counted from its own time on; a first frontier that lies
+  /// before that has multiples to pass in between.
+  void meet_first_frontier(timestamp frontier) {
+    if (when_.every == duration::zero() || frontier == timestamp_min) return;
+    table_.for_each([&](std::uint64_t hash, const Key& key, windows& of_key) {
+      for (const window& each : of_key) {
+        if (each.since > 0) arm_by_watermark(hash, key, of_key, each.span, frontier);
+      }
+      table_.mark_dirty(&of_key);
+    });
+    // It is there now, although nothing has been fired until it yet.
+    frontier_ = saturating_add(timestamp_min, duration{1});
   }
 
   void arm_by_clock(std::uint64_t hash, const Key& key, windows& of_key) {
