@@ -10,6 +10,7 @@
 #include <freshet/core/time.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -91,6 +92,8 @@ class timer_queue {
       return b.key < a.key;
     }
   };
+
+  std::size_t size() const { return heap_.size(); }
 
   /// When the earliest is due; `timestamp_max` where there is none.
   timestamp next() const { return heap_.empty() ? timestamp_max : heap_.front().when; }

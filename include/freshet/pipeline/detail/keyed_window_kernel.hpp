@@ -8,12 +8,12 @@
 
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/aggregate_set.hpp>
-#include <freshet/pipeline/detail/deadline_queue.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
 #include <freshet/pipeline/detail/window_list.hpp>
 #include <freshet/pipeline/detail/window_times.hpp>
 #include <freshet/pipeline/pane.hpp>
 #include <freshet/state/keyed_table.hpp>
+#include <freshet/state/timers.hpp>
 #include <freshet/window/assigner.hpp>
 
 #include <algorithm>
@@ -66,10 +66,10 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     if constexpr (WithPanes) {
       if (frontier_ == timestamp_min) meet_first_frontier(frontier);
     }
-    while (const std::optional<deadline<Key>> due = next_due(frontier)) {
+    while (const std::optional<deadline> due = next_due(frontier)) {
       windows* of_key = table_.find(due->hash, due->key);
       // Only the deadlines that the key waits for count; an earlier one replaced the others.
-      if (of_key == nullptr || !waits_for(*of_key, due->at)) continue;
+      if (of_key == nullptr || !waits_for(*of_key, due->when)) continue;
       fire_key(*due, *of_key, to);
       if (to.slice_is_full()) return false;
     }
@@ -80,18 +80,21 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   /// Says what processing time it is, before records are applied at that time.
   void set_clock(timestamp now) { now_ = now; }
 
+  /// Whether `set_clock` and `fire_by_clock` have anything to say.
+  bool wants_clock() const { return WithPanes && when_.every_processing_time != duration::zero(); }
+
   /// When panes of processing time are due next; `timestamp_max` for never.
-  timestamp next_by_clock() const { return clock_deadlines_.next().value_or(timestamp_max); }
+  timestamp next_by_clock() const { return clock_deadlines_.next(); }
 
   /// Emits the panes of processing time that are due at `now`, one for each window, however many
   /// periods have passed.
   /// \return false when a slice was emitted and there is more to emit.
   bool fire_by_clock(timestamp now, row_collector<row>& to) {
-    while (next_by_clock() <= now && next_by_clock() < timestamp_max) {
-      const deadline<Key> due = clock_deadlines_.pop();
+    while (clock_deadlines_.due(now)) {
+      const deadline due = clock_deadlines_.pop();
       windows* of_key = table_.find(due.hash, due.key);
       if constexpr (WithPanes) {
-        if (of_key == nullptr || of_key->early.by_clock != due.at) continue;
+        if (of_key == nullptr || of_key->early.by_clock != due.when) continue;
         of_key->early.by_clock = timestamp_max;
         emit_early(due, *of_key, times_.promised(frontier_), to);
         table_.mark_dirty(of_key);
@@ -121,11 +124,13 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
       windows of_key;
       of_key.restore(std::move(*stored));
       of_key.armed = next_deadline(of_key);
-      deadlines_.push({*of_key.armed, hash, *key});
+      deadlines_.push({*of_key.armed, timer_kind::function, hash, *key});
       if constexpr (WithPanes) {
         const auto [by_watermark, by_clock] = of_key.early;
-        if (by_watermark < timestamp_max) early_deadlines_.push({by_watermark, hash, *key});
-        if (by_clock < timestamp_max) clock_deadlines_.push({by_clock, hash, *key});
+        if (by_watermark < timestamp_max)
+          early_deadlines_.push({by_watermark, timer_kind::function, hash, *key});
+        if (by_clock < timestamp_max)
+          clock_deadlines_.push({by_clock, timer_kind::function, hash, *key});
       }
       table_.insert_restored(hash, std::move(*key), std::move(of_key));
     });
@@ -135,6 +140,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   using windows = window_list<state, WithPanes>;
   using window = typename windows::window;
   using iterator = typename windows::iterator;
+  using deadline = typename timer_queue<Key>::entry;
 
   late_outcome apply(std::uint64_t hash, const Key& key, const T& value, const order_key& order,
                      std::optional<timestamp> entry_frontier, row_collector<row>& to) {
@@ -247,7 +253,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   }
 
   /// A pane for each window of a key that has not fired and got records since its last one.
-  void emit_early(const deadline<Key>& due, windows& of_key, timestamp promised,
+  void emit_early(const deadline& due, windows& of_key, timestamp promised,
                   row_collector<row>& to) {
     for (iterator each = of_key.first_not_fired(); each != of_key.end(); ++each) {
       if (each->since == 0) continue;
@@ -271,7 +277,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
                                           : times_.closes_at(span);
     if (due > last || due >= of_key.early.by_watermark) return;
     of_key.early.by_watermark = due;
-    early_deadlines_.push({due, hash, key});
+    early_deadlines_.push({due, timer_kind::function, hash, key});
   }
 
   /// What came before the first frontier counted from its own time on; a first frontier that lies
@@ -297,10 +303,11 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
       clock_deadlines_ = {};
       table_.for_each([&](std::uint64_t other, const Key& of, const windows& pending) {
         const timestamp by_clock = pending.early.by_clock;
-        if (by_clock < timestamp_max) clock_deadlines_.push({by_clock, other, of});
+        if (by_clock < timestamp_max)
+          clock_deadlines_.push({by_clock, timer_kind::function, other, of});
       });
     } else {
-      clock_deadlines_.push({due, hash, key});
+      clock_deadlines_.push({due, timer_kind::function, hash, key});
     }
   }
 
@@ -308,7 +315,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   void arm(std::uint64_t hash, const Key& key, windows& of_key, timestamp at) {
     if (of_key.armed && *of_key.armed <= at) return;
     of_key.armed = at;
-    deadlines_.push({at, hash, key});
+    deadlines_.push({at, timer_kind::function, hash, key});
   }
 
   /// When the next of the key's windows fires or closes. \pre there is one.
@@ -318,11 +325,9 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     return not_fired == of_key.end() ? closes : std::min(closes, times_.fires_at(not_fired->span));
   }
 
-  std::optional<deadline<Key>> next_due(timestamp frontier) {
-    const auto next_of = [](const auto& queue) { return queue.next().value_or(timestamp_max); };
-    auto& first = next_of(early_deadlines_) < next_of(deadlines_) ? early_deadlines_ : deadlines_;
-    const std::optional<timestamp> at = first.next();
-    if (!at || *at > frontier) return std::nullopt;
+  std::optional<deadline> next_due(timestamp frontier) {
+    auto& first = early_deadlines_.next() < deadlines_.next() ? early_deadlines_ : deadlines_;
+    if (!first.due(frontier)) return std::nullopt;
     return first.pop();
   }
 
@@ -335,16 +340,16 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
 
   /// Does what is due for one key at one moment: first windows fire, then come early panes, then
   /// windows close. Arms the key for what remains.
-  void fire_key(const deadline<Key>& due, windows& of_key, row_collector<row>& to) {
-    const timestamp promised = times_.promised_before(due.at);
+  void fire_key(const deadline& due, windows& of_key, row_collector<row>& to) {
+    const timestamp promised = times_.promised_before(due.when);
     iterator each = of_key.first_not_fired();
-    for (; times_.fires() && each != of_key.end() && times_.fires_at(each->span) <= due.at;
+    for (; times_.fires() && each != of_key.end() && times_.fires_at(each->span) <= due.when;
          ++each) {
       if (has_news(*each)) emit(due.hash, due.key, *each, pane_timing::on_time, promised, to);
       each->fired = true;
     }
     if constexpr (WithPanes) {
-      if (of_key.early.by_watermark <= due.at && of_key.early.by_watermark < timestamp_max) {
+      if (of_key.early.by_watermark <= due.when && of_key.early.by_watermark < timestamp_max) {
         of_key.early.by_watermark = timestamp_max;
         emit_early(due, of_key, promised, to);
       }
@@ -355,9 +360,9 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
       return;
     }
     table_.mark_dirty(&of_key);
-    if (*of_key.armed > due.at) return;
+    if (*of_key.armed > due.when) return;
     of_key.armed = next_deadline(of_key);
-    deadlines_.push({*of_key.armed, due.hash, due.key});
+    deadlines_.push({*of_key.armed, timer_kind::function, due.hash, due.key});
   }
 
   /// Whether a window that fires has something to say: always, unless panes hold only what is new.
@@ -369,10 +374,10 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     }
   }
 
-  void close_windows(const deadline<Key>& due, windows& of_key, timestamp promised,
+  void close_windows(const deadline& due, windows& of_key, timestamp promised,
                      row_collector<row>& to) {
     iterator open = of_key.begin();
-    for (; open != of_key.end() && times_.closes_at(open->span) <= due.at; ++open) {
+    for (; open != of_key.end() && times_.closes_at(open->span) <= due.when; ++open) {
       if constexpr (WithPanes) {
         if (open->fired && open->since > 0) {
           emit(due.hash, due.key, *open, pane_timing::late, promised, to);
@@ -387,11 +392,11 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   aggregates parts_;
   panes when_;
   keyed_table<Key, windows> table_;
-  deadline_queue<Key> deadlines_;        ///< Of firing and closing.
-  deadline_queue<Key> early_deadlines_;  ///< Of early panes by the watermark.
-  deadline_queue<Key> clock_deadlines_;  ///< Of early panes by processing time.
-  timestamp frontier_ = timestamp_min;   ///< What has been fired until.
-  timestamp now_ = timestamp_min;        ///< Processing time, where it matters.
+  timer_queue<Key> deadlines_;          ///< Of firing and closing.
+  timer_queue<Key> early_deadlines_;    ///< Of early panes by the watermark.
+  timer_queue<Key> clock_deadlines_;    ///< Of early panes by processing time.
+  timestamp frontier_ = timestamp_min;  ///< What has been fired until.
+  timestamp now_ = timestamp_min;       ///< Processing time, where it matters.
   std::vector<window_span> spans_;
 };
 

@@ -7,6 +7,7 @@
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,7 @@ class resumable_operator : public unary_operator<In, Out> {
   void on_watermark(timestamp frontier) override {
     // An equal one passes on as well: after a restart it repeats what is promised already.
     if (frontier < watermark_) return;
-    target_ = frontier;
+    target_ = std::max(target_, frontier);
     if (unfinished_) return;
     unfinished_ = true;
     if (!advance()) this->context().task->defer(*this);

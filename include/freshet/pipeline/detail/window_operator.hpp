@@ -12,6 +12,7 @@
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/detail/resumable_operator.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
 
 #include <boost/describe/class.hpp>
@@ -57,7 +58,7 @@ struct window_operator_state {
 /// `Kernel` offers: `row`, `times`, `wants_log_order`, `add`, `add_behind`, `fire_until`,
 /// `snapshot`, `restore`; see fixed_window_kernel.hpp and keyed_window_kernel.hpp.
 template <class T, class KeyOf, class Kernel>
-class window_operator final : public unary_operator<T, typename Kernel::row> {
+class window_operator final : public resumable_operator<T, typename Kernel::row> {
  public:
   window_operator(KeyOf key_of, Kernel kernel)
       : key_of_(std::move(key_of)),
@@ -73,6 +74,7 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
 
   void share(const batch<T>& rows) override {
     this->count_in(rows.size());
+    look_at_clock();
     std::uint64_t unassigned = 0;
     std::size_t cursor = 0;
     std::size_t row = 0;
@@ -82,10 +84,10 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
           hold(rows, row, rows.behind[cursor++].entry_frontier);
           continue;
         }
-        if (rows.times[row] < watermark_) {
+        if (rows.times[row] < this->watermark()) {
           // An input that was idle at the commit a merge resumed from does not know what the others
           // have promised since: its record enters at the watermark.
-          hold(rows, row, watermark_);
+          hold(rows, row, this->watermark());
           operator_counters::add(this->context().counters->realigned, 1);
           continue;
         }
@@ -104,43 +106,62 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
     if (unassigned > 0) operator_counters::add(this->context().counters->unassigned, unassigned);
     collector_.flush();
     apply_settled();
+    ask_for_call();
   }
 
-  bool resume() override { return advance(); }
+  void on_processing_time(timestamp now) override {
+    if constexpr (with_clock) {
+      clock_target_ = now;
+      this->on_watermark(this->watermark());
+    }
+  }
 
   void snapshot(state_writer& to) override {
-    to.summary(to_bytes(window_operator_state<T>{watermark_, held_}), watermark_);
+    to.summary(to_bytes(window_operator_state<T>{this->watermark(), held_}), this->watermark());
     kernel_.snapshot(to);
   }
 
   void restore(state_reader& from) override {
     auto state = from_bytes<window_operator_state<T>>(from.summary());
     if (!state.ok()) from.fail(state.status());
-    watermark_ = state->watermark;
+    this->restore_watermark(state->watermark);
     held_ = std::move(state->held);
     std::make_heap(held_.begin(), held_.end());
     for (const auto& each : held_) held_frontier_ = std::max(held_frontier_, each.entry_frontier);
-    kernel_.restore(from, watermark_);
+    kernel_.restore(from, state->watermark);
+    ask_for_call();
   }
 
  protected:
-  void on_watermark(timestamp frontier) override {
-    // An equal one passes on as well: after a restart it repeats what is promised already.
-    if (frontier < watermark_) return;
-    move_to(frontier);
-  }
-
-  void forward(const control& what) override {
-    // Nothing overtakes the rows of an unfinished fire.
-    if (unfinished_) {
-      waiting_.push_back(what);
-      return;
+  bool move_to(timestamp frontier) override {
+    look_at_clock();
+    if (!fire_by_clock()) return false;
+    while (!held_.empty() && settled(held_.front().entry_frontier, frontier)) {
+      if (!fire_until(held_.front().entry_frontier)) return false;
+      std::pop_heap(held_.begin(), held_.end());
+      apply_held(held_.back());
+      held_.pop_back();
     }
+    if (!fire_until(frontier)) return false;
+    ask_for_call();
+    return true;
+  }
+  void flush() override {
+    collector_.flush();
+    send_late();
+  }
+  timestamp promised_at(timestamp frontier) const override {
+    return kernel_.times().promised(frontier);
+  }
+  void signal_outputs(const control& what) override {
     this->out().signal(what);
     late_.signal(what);
   }
 
  private:
+  /// Whether the kernel knows of processing time.
+  static constexpr bool with_clock = requires(Kernel& kernel) { kernel.next_by_clock(); };
+
   /// Where the log has one order, and the order of records shows in the rows, all that follows a
   /// held record is held with it.
   bool keeps_log_order() const { return this->context().single_split && kernel_.wants_log_order(); }
@@ -155,40 +176,15 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
 
   /// Whether no record can come any more that would have to be applied before one that entered at
   /// `entry_frontier`. With one split the log's own order settles equal frontiers.
-  bool settled(timestamp entry_frontier) const {
-    return this->context().single_split ? entry_frontier <= target_ : entry_frontier < target_;
+  bool settled(timestamp entry_frontier, timestamp frontier) const {
+    return this->context().single_split ? entry_frontier <= frontier : entry_frontier < frontier;
   }
 
   /// Applies what was held in this batch and need not wait for another watermark, which might not
   /// come for long: a record from the far future leaves everything after it behind.
   void apply_settled() {
-    if (unfinished_ || held_.empty() || held_.front().entry_frontier > watermark_) return;
-    if (this->context().single_split) move_to(watermark_);
-  }
-
-  void move_to(timestamp frontier) {
-    target_ = frontier;
-    if (unfinished_) return;
-    unfinished_ = true;
-    if (!advance()) this->context().task->defer(*this);
-  }
-
-  /// Moves to `target_`; false when a slice of rows was emitted and there is more to do.
-  bool advance() {
-    while (!held_.empty() && settled(held_.front().entry_frontier)) {
-      if (!fire_until(held_.front().entry_frontier)) return pause();
-      std::pop_heap(held_.begin(), held_.end());
-      apply_held(held_.back());
-      held_.pop_back();
-    }
-    if (!fire_until(target_)) return pause();
-    watermark_ = target_;
-    collector_.flush();
-    send_late();
-    unfinished_ = false;
-    forward({.what = control::kind::watermark, .frontier = kernel_.times().promised(watermark_)});
-    for (const control& what : std::exchange(waiting_, {})) forward(what);
-    return true;
+    if (held_.empty() || !settled(held_.front().entry_frontier, this->watermark())) return;
+    this->on_watermark(this->watermark());
   }
 
   bool fire_until(timestamp frontier) {
@@ -199,9 +195,25 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
     }
   }
 
-  bool pause() {
-    collector_.flush();
-    return false;
+  void look_at_clock() {
+    if constexpr (with_clock) {
+      if (kernel_.wants_clock()) kernel_.set_clock(this->context().task->now());
+    }
+  }
+  bool fire_by_clock() {
+    if constexpr (with_clock) {
+      try {
+        return kernel_.fire_by_clock(clock_target_, collector_);
+      } catch (...) {
+        fail_in_user_function(this->context().place, "while a window fired");
+      }
+    }
+    return true;
+  }
+  void ask_for_call() {
+    if constexpr (with_clock) {
+      if (kernel_.wants_clock()) this->context().task->call_at(*this, kernel_.next_by_clock());
+    }
   }
 
   void apply_held(held_record<T>& record) {
@@ -243,10 +255,7 @@ class window_operator final : public unary_operator<T, typename Kernel::row> {
   batch<T> late_rows_;
   std::vector<held_record<T>> held_;         ///< A heap: the earliest turn on top.
   timestamp held_frontier_ = timestamp_min;  ///< The largest entry frontier that was ever held.
-  timestamp watermark_ = timestamp_min;
-  timestamp target_ = timestamp_min;
-  bool unfinished_ = false;  ///< On the way from `watermark_` to `target_`.
-  std::vector<control> waiting_;
+  timestamp clock_target_ = timestamp_min;   ///< The processing time that called last.
 };
 
 }  // namespace freshet::detail
