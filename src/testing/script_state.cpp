@@ -18,7 +18,7 @@ std::size_t pauses_before(const std::vector<script_step>& steps, std::size_t ste
 
 }  // namespace
 
-std::string to_text(const script_position& position) {
+std::string position_text(const script_position& position) {
   return position.steps == 0 ? fmt::format("{}", position.records)
                              : fmt::format("{} {}", position.records, position.steps);
 }

@@ -171,7 +171,7 @@ class naive_panes {
   void emit(naive_window& of, const std::string& timing) {
     const std::string at = "@" + cell_text(saturating_subtract(of.span.end, duration{1}));
     rows_of_text& to = outcome_.rows[of.key];
-    for (std::string old : of.emitted) to.push_back(old.insert(old.find('@'), "|1"));
+    for (std::string old : of.emitted) to.push_back(old.insert(old.find('@'), "|true"));
     std::sort(of.records.begin(), of.records.end(), [](const event& a, const event& b) {
       return std::tie(a.at, a.value) < std::tie(b.at, b.value);
     });
@@ -180,7 +180,7 @@ class naive_panes {
     const std::string text = of.key + "|" + cell_text(of.span.begin) + "|" +
                              cell_text(of.span.end) + "|" + std::to_string(values.size()) + "|" +
                              cell_text(values) + "|" + timing + "|" + std::to_string(of.panes++);
-    to.push_back(text + "|0" + at);
+    to.push_back(text + "|false" + at);
     of.emitted.clear();
     if (of_.when.mode == accumulation::retract) of.emitted.push_back(text + at);
     if (of_.when.mode == accumulation::discard) of.records.clear();

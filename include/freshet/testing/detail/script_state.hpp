@@ -57,7 +57,7 @@ struct script_position {
 };
 
 /// `7`, or `7 2` where steps were passed.
-std::string to_text(const script_position& position);
+std::string position_text(const script_position& position);
 std::optional<script_position> parse_script_position(std::string_view text);
 
 /// All that does not depend on the records.
@@ -161,7 +161,7 @@ class script_reader final : public split_reader<T> {
     return allowed->then;
   }
 
-  std::string position() const override { return to_text(at_); }
+  std::string position() const override { return position_text(at_); }
   void wake_with(std::function<void()> wake) override {
     state_->wake_with(split_, std::move(wake));
   }
