@@ -18,6 +18,7 @@
 #include <freshet/core/time_text.hpp>
 #include <freshet/core/weighted.hpp>
 #include <freshet/pipeline/aggregating_state.hpp>
+#include <freshet/pipeline/count_windowing.hpp>
 #include <freshet/pipeline/event_time.hpp>
 #include <freshet/pipeline/keying.hpp>
 #include <freshet/pipeline/pane.hpp>
@@ -36,6 +37,7 @@
 #include <freshet/state/ttl.hpp>
 #include <freshet/window/assigner.hpp>
 #include <freshet/window/calendar.hpp>
+#include <freshet/window/count.hpp>
 #include <freshet/window/global.hpp>
 #include <freshet/window/session.hpp>
 #include <freshet/window/session_by.hpp>

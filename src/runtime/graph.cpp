@@ -130,6 +130,11 @@ bool graph::in_log_order(node_id below) const {
   });
 }
 
+bool graph::on_single_way(node_id below) const {
+  const std::vector<port_of>& inputs = nodes_[below].inputs;
+  return inputs.empty() || (inputs.size() == 1 && on_single_way(inputs.front().node));
+}
+
 void graph::want_entry_frontiers(port_of from) {
   node& here = nodes_[from.node];
   if (here.kind == "event_time") {

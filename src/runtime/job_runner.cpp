@@ -107,6 +107,9 @@ absl::Status job_runner::open() {
       finish_again();
     } else {
       task_->open(checkpointer_);
+      for (std::string& what : task_->unpromised_arrivals()) {
+        summary_.unpromised.push_back(std::move(what));
+      }
       task_->start_sinks(checkpointer_);
     }
   } catch (const job_failure& failure) {

@@ -151,13 +151,36 @@ void task::give_context(node_id node, bool single_split) {
   members_[node].op->open(context);
 }
 
+bool task::has_single_split() const {
+  return heads_.size() == 1 && heads_[0].second->board().names.size() == 1;
+}
+
+/// Whether the rows that a node receives come in an order that the log alone decides: from one split
+/// on a single way. What reorders them on that way follows the log only where there is no other
+/// split.
+bool task::log_decides_arrival(node_id below) const {
+  if (!graph_.on_single_way(below)) return false;
+  if (has_single_split()) return true;
+  const auto& top = static_cast<const head&>(*members_[graph_.source_of(below)].op);
+  return top.board().names.size() == 1 && graph_.in_log_order(below);
+}
+
+std::vector<std::string> task::unpromised_arrivals() const {
+  std::vector<std::string> all;
+  for (const member& each : members_) {
+    const std::vector<std::string>& names = graph_.nodes()[each.node].unpromised_by_arrival;
+    if (names.empty() || log_decides_arrival(each.node)) continue;
+    all.insert(all.end(), names.begin(), names.end());
+  }
+  return all;
+}
+
 void task::open(checkpointer& from) {
   for (std::size_t source = 0; source < heads_.size(); ++source) {
     check(heads_[source].second->open_source(static_cast<std::uint32_t>(source)));
   }
-  const bool single_split = heads_.size() == 1 && heads_[0].second->board().names.size() == 1;
   for (const member& each : members_) {
-    give_context(each.node, single_split && graph_.in_log_order(each.node));
+    give_context(each.node, has_single_split() && graph_.in_log_order(each.node));
     auto* listener = dynamic_cast<split_listener*>(each.op.get());
     if (listener == nullptr) continue;
     split_board& board = static_cast<head&>(*members_[graph_.source_of(each.node)].op).board();

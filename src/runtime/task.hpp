@@ -97,6 +97,10 @@ class task final : public task_services {
   /// In how long an idle task should be stepped again; nothing where only a wake-up tells.
   std::optional<duration> sleep_at_most() const;
 
+  /// What takes the pipeline out of "same log, same rows" because of how rows arrive.
+  /// \pre `open` has succeeded.
+  std::vector<std::string> unpromised_arrivals() const;
+
   /// The end-to-end guarantee, and what limits it.
   /// \pre `open` has succeeded.
   std::string guarantee(bool checkpoints) const;
@@ -115,6 +119,8 @@ class task final : public task_services {
 
   void connect();
   void give_context(node_id node, bool single_split);
+  bool has_single_split() const;
+  bool log_decides_arrival(node_id below) const;
   void restore(checkpointer& from);
   std::vector<head*> in_turn() const;
   void settle();

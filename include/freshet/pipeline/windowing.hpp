@@ -8,6 +8,7 @@
 #include <freshet/aggregate/aggregate.hpp>
 #include <freshet/core/codec.hpp>
 #include <freshet/core/weighted.hpp>
+#include <freshet/pipeline/count_windowing.hpp>
 #include <freshet/pipeline/detail/aggregate_set.hpp>
 #include <freshet/pipeline/detail/fixed_window_kernel.hpp>
 #include <freshet/pipeline/detail/keyed_window_kernel.hpp>
@@ -159,6 +160,19 @@ auto window(Assigner assigner, window_options options, panes when) {
   return detail::window_with(std::move(assigner), options, when);
 }
 
+/// Puts the records of a key into windows of so many records each, as they arrive.
+inline auto window(count_window windows) {
+  return detail::one_of{[windows]<class T, class KeyOf>(const keyed_stream<T, KeyOf>& upstream) {
+                          return counting_stream<T, KeyOf>(upstream, windows);
+                        },
+                        []<class T>(const stream<T>&) {
+                          static_assert(
+                              !std::is_same_v<T, T>,
+                              "freshet: window needs to know which records belong together; put "
+                              "key_by(&record::key) before it");
+                        }};
+}
+
 /// One row per key and window, with one value per aggregate. `name` identifies the state across
 /// restarts. Throws `std::invalid_argument` when the records have no event times, when an option is
 /// out of range, when two columns of the row have one name, or when another one has the name.
@@ -224,7 +238,10 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     const detail::node_id id = records.graph()->add(std::move(fresh));
     return aggregated_stream<T, row>(records.graph(), {id, 0}, std::move(names), records.columns());
   };
-  return detail::one_of{with_windows, without_windows};
+  const auto with_counts = [=]<class T, class KeyOf>(const counting_stream<T, KeyOf>& upstream) {
+    return detail::aggregate_counted(upstream, name, aggregates...);
+  };
+  return detail::one_of{with_windows, with_counts, without_windows};
 }
 
 }  // namespace freshet

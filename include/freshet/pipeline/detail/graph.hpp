@@ -40,6 +40,8 @@ struct node {
   std::function<std::unique_ptr<runtime_operator>()> make;
   bool wants_entry_frontiers = false;   ///< An `event_time` that fills in `batch::entry_frontiers`.
   std::vector<std::string> unpromised;  ///< What takes this node out of "same log, same rows".
+  std::vector<std::string>
+      unpromised_by_arrival;  ///< The same, unless the log alone decides the order of its rows.
 };
 
 class graph {
@@ -63,6 +65,9 @@ class graph {
   /// Whether the rows that `below` receives come in the order of the log: nothing above it
   /// reorders.
   bool in_log_order(node_id below) const;
+
+  /// Whether a single way leads down to `below`: no two streams come together above it.
+  bool on_single_way(node_id below) const;
 
   /// Asks the `event_time` above `from` for the entry frontier of every row. Rows that windows
   /// derive have none: there the event time takes its place.

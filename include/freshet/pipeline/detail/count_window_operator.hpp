@@ -1,0 +1,146 @@
+// The operator behind count windows. Internal.
+//
+// Applies every record as it comes and fires on the record that completes a window. Threads: one
+// task. Memory: one state of `count_panes` per key ever seen. Cost: one table update per record.
+#pragma once
+
+#include <freshet/core/codec.hpp>
+#include <freshet/core/hash.hpp>
+#include <freshet/pipeline/detail/count_panes.hpp>
+#include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/window_row.hpp>
+#include <freshet/state/keyed_table.hpp>
+
+#include <boost/describe/class.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace freshet::detail {
+
+struct count_window_summary {
+  timestamp watermark = timestamp_min;
+};
+BOOST_DESCRIBE_STRUCT(count_window_summary, (), (watermark))
+
+/// `Parts`: an `aggregate_set`; `Row`: the `window_row` that its results fit.
+template <class T, class KeyOf, class Parts, class Row>
+class count_window_operator final : public unary_operator<T, Row> {
+ public:
+  using key = key_of_t<KeyOf, T>;
+
+  count_window_operator(KeyOf key_of, count_window windows, Parts parts)
+      : key_of_(std::move(key_of)), panes_(windows, std::move(parts)), partial_(windows.partial) {}
+
+  void consume(batch<T>& rows) override { share(rows); }
+
+  void share(const batch<T>& rows) override {
+    this->count_in(rows.size());
+    std::uint64_t unassigned = 0;
+    std::size_t cursor = 0;
+    std::size_t row = 0;
+    try {
+      for (; row < rows.size(); ++row) {
+        std::optional<timestamp> behind;
+        if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
+          behind = rows.behind[cursor++].entry_frontier;
+        }
+        const std::uint64_t hash = rows.hashes[row];
+        const key& of = key_of_record(key_of_, rows.values[row]);
+        key_state& kept = *table_.get_or_insert(hash, of).first;
+        auto done = panes_.add(kept, rows.values[row], {rows.times[row], rows.positions[row]});
+        if (!done.assigned) ++unassigned;
+        if (done.fired) fire(hash, of, kept, *done.fired, behind);
+      }
+    } catch (...) {
+      fail_in_user_function(this->context().place, rows.positions[row]);
+    }
+    flush();
+    if (unassigned > 0) operator_counters::add(this->context().counters->unassigned, unassigned);
+  }
+
+  void snapshot(state_writer& to) override {
+    to.summary(to_bytes(count_window_summary{watermark_}), watermark_);
+    table_.take_changes(
+        [&](std::uint64_t hash, const key& of, const key_state& kept) {
+          to.put(hash, to_bytes(of), timestamp_max, to_bytes(kept));
+        },
+        [&](std::uint64_t hash, const key& of) { to.erase(hash, to_bytes(of)); });
+  }
+
+  void restore(state_reader& from) override {
+    auto summary = from_bytes<count_window_summary>(from.summary());
+    if (!summary.ok()) from.fail(summary.status());
+    watermark_ = summary->watermark;
+    from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
+      auto of = from_bytes<key>(key_bytes);
+      if (!of.ok()) from.fail(of.status());
+      auto kept = from_bytes<key_state>(value);
+      if (!kept.ok()) from.fail(kept.status());
+      if (!panes_.valid(*kept)) from.fail("a key's panes are not those of its records");
+      table_.insert_restored(hash, *std::move(of), *std::move(kept));
+    });
+  }
+
+ protected:
+  void on_watermark(timestamp frontier) override {
+    if (frontier < watermark_) return;
+    // Only the end of input ends time; a restart repeats what is promised already.
+    if (partial_ && frontier == timestamp_max && watermark_ < timestamp_max) fire_rests();
+    watermark_ = frontier;
+    unary_operator<T, Row>::on_watermark(frontier);
+  }
+
+ private:
+  using key_state = typename count_panes<Parts>::key_state;
+  using pane = typename count_panes<Parts>::pane;
+
+  /// What is left at the end of the input belongs to the moment before it.
+  void fire_rests() {
+    try {
+      table_.for_each([this](std::uint64_t hash, const key& of, const key_state& kept) {
+        if (const std::optional<pane> rest = panes_.rest_of(kept)) {
+          fire(hash, of, kept, *rest, watermark_);
+        }
+      });
+    } catch (...) {
+      fail_in_user_function(this->context().place, "while a window fired");
+    }
+    flush();
+  }
+
+  /// `entry_frontier`: what was promised when the window fired, where its row may be behind that.
+  /// The record that completes a window and is on time is in it, so that its row is, too.
+  void fire(std::uint64_t hash, const key& of, const key_state& kept, const pane& window,
+            std::optional<timestamp> entry_frontier) {
+    const window_span span = window.span();
+    const timestamp at = saturating_subtract(span.end, duration{1});
+    if (entry_frontier && at < *entry_frontier) {
+      rows_.behind.push_back({static_cast<std::uint32_t>(rows_.size()), *entry_frontier});
+    }
+    // The number of records until then tells the windows of a key apart.
+    rows_.positions.push_back({combine_hashes(hash, static_cast<std::uint64_t>(kept.seen)),
+                               this->context().number, 0});
+    rows_.times.push_back(at);
+    rows_.values.push_back({of, span, panes_.parts().result(window.state)});
+    if (rows_.size() >= batch_rows_max) flush();
+  }
+
+  void flush() {
+    this->count_out(rows_.size());
+    this->out().emit(rows_);
+  }
+
+  KeyOf key_of_;
+  count_panes<Parts> panes_;
+  bool partial_;
+  keyed_table<key, key_state> table_;
+  batch<Row> rows_;
+  timestamp watermark_ = timestamp_min;
+};
+
+}  // namespace freshet::detail
