@@ -1,0 +1,284 @@
+// Holds records until nothing can come before them any more, and hands them out in the order of
+// their turns. Internal.
+//
+// A record on time has its turn at its event time, ties in the order of their positions. A record
+// behind its entry frontier `ef` has its turn after the records on time with `at < ef` and before
+// those with `at >= ef`; among equal `ef` the order is that of positions. Nothing in this order
+// depends on batches, on how splits interleave, or on restarts.
+//
+// Threads: one task. Memory: the records that wait, and 32 bytes for each. Cost: O(1) per record
+// for a log in order; O(log n) where it is not, for n records that wait. Checkpoints hold every
+// record once: it is written by the first snapshot that meets it, and expires with the watermark.
+// \source Bentley and Saxe, "Decomposable searching problems I", J. Algorithms 1 (1980): sorted
+//         runs of sizes that at least double, the "logarithmic method".
+#pragma once
+
+#include <freshet/core/batch.hpp>
+#include <freshet/core/codec.hpp>
+#include <freshet/core/record.hpp>
+#include <freshet/core/time.hpp>
+#include <freshet/pipeline/detail/dataflow.hpp>
+
+#include <boost/describe/class.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace freshet::detail {
+
+/// A record whose turn comes, or has come.
+template <class T>
+struct turn_record {
+  timestamp at = timestamp_min;
+  timestamp turn = timestamp_min;  ///< Its event time, or the entry frontier that it is behind.
+  bool behind = false;
+  position where;
+  std::uint64_t hash = 0;
+  T value{};
+
+  order_key order() const { return {at, where}; }
+};
+
+/// What a checkpoint keeps of a record that waits.
+template <class T>
+struct waiting_row {
+  timestamp at = timestamp_min;
+  std::optional<timestamp> entry_frontier;
+  std::uint64_t sequence = 0;
+  std::uint32_t split = 0;
+  std::uint32_t fanout = 0;
+  T value{};
+  BOOST_DESCRIBE_CLASS(waiting_row, (), (at, entry_frontier, sequence, split, fanout, value), (),
+                       ())
+};
+
+template <class T>
+class ordered_buffer {
+ public:
+  /// \param tag first byte of the keys of its state rows: what tells them from others of the
+  ///            operator.
+  explicit ordered_buffer(char tag) : tag_(tag) {}
+
+  bool empty() const { return waiting_ == 0; }
+  std::size_t size() const { return waiting_; }
+
+  /// Takes all rows, which know their hashes. `promised`: the operator's watermark. A record before
+  /// it that is not behind, or behind an earlier frontier, comes from an input that does not know
+  /// what has been promised while it was idle: it enters at the watermark.
+  /// \return how many did.
+  std::size_t take(batch<T>& rows, timestamp promised) {
+    return take_rows(rows, promised, [&](std::size_t row) { return std::move(rows.values[row]); });
+  }
+  std::size_t take(const batch<T>& rows, timestamp promised) {
+    return take_rows(rows, promised, [&](std::size_t row) { return rows.values[row]; });
+  }
+
+  /// Moves the next record whose turn has come at the watermark `frontier` into `to`; false when
+  /// there is none. `single_split`: records come in the order of one log, which settles the order
+  /// of those behind the same frontier.
+  bool next(timestamp frontier, bool single_split, turn_record<T>& to) {
+    if (!fresh_.empty()) settle();
+    run* earliest = nullptr;
+    for (run& each : runs_) {
+      // Of equal keys the older run has the record that came first.
+      if (earliest == nullptr || each.front() < earliest->front()) earliest = &each;
+    }
+    if (earliest == nullptr || !has_turn(earliest->front(), frontier, single_split)) return false;
+    slot& from = slots_[earliest->front().slot];
+    to = std::move(from.record);
+    if (from.saved && expires_at(to) > frontier) erased_.push_back({to.hash, from.number});
+    free_.push_back(earliest->front().slot);
+    --waiting_;
+    drop_front(*earliest);
+    return true;
+  }
+
+  /// Writes what has come since the last snapshot.
+  void snapshot(state_writer& to) {
+    for (const erased_row& each : erased_) to.erase(each.hash, key_of(each.number));
+    erased_.clear();
+    if (!fresh_.empty()) settle();
+    for (const run& each : runs_) {
+      for (std::size_t i = each.begin; i < each.keys.size(); ++i)
+        save(slots_[each.keys[i].slot], to);
+    }
+  }
+
+  /// Whether a state row with this key is one of the buffer's.
+  bool owns(std::string_view key) const { return !key.empty() && key.front() == tag_; }
+
+  /// Puts a row back. \pre `owns(key)`. Call `restored` after the last one.
+  void restore_row(std::uint64_t hash, std::string_view key, std::string_view value,
+                   const state_reader& from) {
+    auto number = from_bytes<std::uint64_t>(key.substr(1));
+    if (!number.ok()) from.fail(number.status());
+    auto row = from_bytes<waiting_row<T>>(value);
+    if (!row.ok()) from.fail(row.status());
+    next_number_ = std::max(next_number_, *number + 1);
+    const bool behind = row->entry_frontier.has_value();
+    add({row->at, row->entry_frontier.value_or(row->at), behind,
+         position{row->sequence, row->split, row->fanout}, hash, std::move(row->value)},
+        *number, true);
+  }
+
+  void restored() {
+    // State rows come in no order of time; equal keys stay in the order in which they came once.
+    std::sort(fresh_.begin(), fresh_.end(), [this](const turn_key& a, const turn_key& b) {
+      if (a < b) return true;
+      return !(b < a) && slots_[a.slot].number < slots_[b.slot].number;
+    });
+    fresh_sorted_ = true;
+  }
+
+ private:
+  struct turn_key {
+    timestamp turn;
+    position where;
+    std::uint32_t slot = 0;
+    bool on_time = true;
+
+    friend bool operator<(const turn_key& a, const turn_key& b) {
+      if (a.turn != b.turn) return a.turn < b.turn;
+      if (a.on_time != b.on_time) return b.on_time;
+      return a.where < b.where;
+    }
+  };
+  struct slot {
+    turn_record<T> record;
+    std::uint64_t number = 0;  ///< Counts the records of this buffer.
+    bool saved = false;        ///< A snapshot has written it.
+  };
+  /// Keys in order; those before `begin` are gone.
+  struct run {
+    std::vector<turn_key> keys;
+    std::size_t begin = 0;
+
+    const turn_key& front() const { return keys[begin]; }
+    std::size_t size() const { return keys.size() - begin; }
+  };
+  struct erased_row {
+    std::uint64_t hash = 0;
+    std::uint64_t number = 0;
+  };
+
+  static bool has_turn(const turn_key& of, timestamp frontier, bool single_split) {
+    if (frontier == timestamp_max) return true;
+    return of.turn < frontier || (!of.on_time && single_split && of.turn == frontier);
+  }
+
+  /// At this watermark the record has had its turn, whatever the number of splits.
+  static timestamp expires_at(const turn_record<T>& record) {
+    return saturating_add(record.turn, duration{1});
+  }
+
+  template <class Rows, class Value>
+  std::size_t take_rows(Rows& rows, timestamp promised, Value&& value) {
+    std::size_t realigned = 0;
+    std::size_t cursor = 0;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      const timestamp at = rows.times[row];
+      bool behind = cursor < rows.behind.size() && rows.behind[cursor].row == row;
+      timestamp turn = behind ? rows.behind[cursor++].entry_frontier : at;
+      if (turn < promised) {
+        turn = promised;
+        behind = true;
+        ++realigned;
+      }
+      add({at, turn, behind, rows.positions[row], rows.hashes[row], value(row)}, next_number_++,
+          false);
+    }
+    return realigned;
+  }
+
+  void add(turn_record<T> record, std::uint64_t number, bool saved) {
+    std::uint32_t index = 0;
+    if (free_.empty()) {
+      index = static_cast<std::uint32_t>(slots_.size());
+      slots_.emplace_back();
+    } else {
+      index = free_.back();
+      free_.pop_back();
+    }
+    const turn_key fresh{record.turn, record.where, index, !record.behind};
+    if (!fresh_.empty() && fresh < fresh_.back()) fresh_sorted_ = false;
+    fresh_.push_back(fresh);
+    slots_[index] = {std::move(record), number, saved};
+    ++waiting_;
+  }
+
+  /// Makes a run of what has come, or a part of the newest one, and keeps the runs few.
+  void settle() {
+    if (!fresh_sorted_) std::stable_sort(fresh_.begin(), fresh_.end());
+    fresh_sorted_ = true;
+    if (!runs_.empty() && !(fresh_.front() < runs_.back().keys.back())) {
+      run& last = runs_.back();
+      last.keys.insert(last.keys.end(), fresh_.begin(), fresh_.end());
+      fresh_.clear();
+    } else {
+      runs_.push_back({std::exchange(fresh_, {}), 0});
+    }
+    while (runs_.size() > 1 && runs_[runs_.size() - 2].size() < 2 * runs_.back().size()) {
+      merge_last_two();
+    }
+  }
+
+  void merge_last_two() {
+    const run newer = std::move(runs_.back());
+    runs_.pop_back();
+    run& older = runs_.back();
+    std::vector<turn_key> merged;
+    merged.reserve(older.size() + newer.size());
+    std::merge(older.keys.begin() + static_cast<std::ptrdiff_t>(older.begin), older.keys.end(),
+               newer.keys.begin() + static_cast<std::ptrdiff_t>(newer.begin), newer.keys.end(),
+               std::back_inserter(merged));
+    older.keys = std::move(merged);
+    older.begin = 0;
+  }
+
+  void drop_front(run& of) {
+    ++of.begin;
+    if (of.begin == of.keys.size()) {
+      if (fresh_.capacity() < of.keys.capacity()) of.keys.swap(fresh_);
+      fresh_.clear();  // It was empty before, too.
+      runs_.erase(runs_.begin() + (&of - runs_.data()));
+    } else if (of.begin >= 1024 && of.begin >= of.size()) {
+      of.keys.erase(of.keys.begin(), of.keys.begin() + static_cast<std::ptrdiff_t>(of.begin));
+      of.begin = 0;
+    }
+  }
+
+  void save(slot& from, state_writer& to) {
+    if (std::exchange(from.saved, true)) return;
+    const turn_record<T>& record = from.record;
+    waiting_row<T> row{record.at,          std::nullopt,        record.where.sequence,
+                       record.where.split, record.where.fanout, record.value};
+    if (record.behind) row.entry_frontier = record.turn;
+    to.put(record.hash, key_of(from.number), expires_at(record), to_bytes(row));
+  }
+
+  std::string key_of(std::uint64_t number) const {
+    std::string bytes(1, tag_);
+    byte_writer writer(bytes);
+    encode(writer, number);
+    return bytes;
+  }
+
+  char tag_;
+  std::vector<slot> slots_;
+  std::vector<std::uint32_t> free_;  ///< Slots that hold no record.
+  std::vector<turn_key> fresh_;      ///< What has come since the runs were last settled.
+  bool fresh_sorted_ = true;
+  std::vector<run> runs_;           ///< None empty; older ones first, each at least twice as large.
+  std::vector<erased_row> erased_;  ///< Saved, and gone before they expire.
+  std::size_t waiting_ = 0;
+  std::uint64_t next_number_ = 0;
+};
+
+}  // namespace freshet::detail
