@@ -21,6 +21,7 @@
 #include <freshet/pipeline/count_windowing.hpp>
 #include <freshet/pipeline/event_time.hpp>
 #include <freshet/pipeline/keying.hpp>
+#include <freshet/pipeline/ordering.hpp>
 #include <freshet/pipeline/pane.hpp>
 #include <freshet/pipeline/pipeline.hpp>
 #include <freshet/pipeline/process.hpp>

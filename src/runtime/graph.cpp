@@ -126,13 +126,19 @@ node_id graph::source_of(node_id below) const {
 bool graph::in_log_order(node_id below) const {
   const std::vector<port_of>& inputs = nodes_[below].inputs;
   return std::all_of(inputs.begin(), inputs.end(), [this](const port_of& input) {
-    return !nodes_[input.node].reorders && in_log_order(input.node);
+    const node& above = nodes_[input.node];
+    return above.orders || (!above.reorders && in_log_order(input.node));
   });
 }
 
-bool graph::on_single_way(node_id below) const {
-  const std::vector<port_of>& inputs = nodes_[below].inputs;
-  return inputs.empty() || (inputs.size() == 1 && on_single_way(inputs.front().node));
+std::optional<node_id> graph::top_of_single_way(node_id below) const {
+  node_id at = below;
+  do {
+    const std::vector<port_of>& inputs = nodes_[at].inputs;
+    if (inputs.size() != 1) return std::nullopt;
+    at = inputs.front().node;
+  } while (nodes_[at].is != node::role::source && !nodes_[at].orders);
+  return at;
 }
 
 void graph::want_entry_frontiers(port_of from) {
@@ -141,6 +147,7 @@ void graph::want_entry_frontiers(port_of from) {
     here.wants_entry_frontiers = true;
     return;
   }
+  // What brings rows into order gives them all the frontiers of that order.
   if (!here.record_wise && here.kind != "merge" && here.kind != "key_by") return;
   for (const port_of& input : here.inputs) want_entry_frontiers(input);
 }

@@ -51,10 +51,11 @@ struct counter_record {
   std::uint64_t unassigned = 0;
   std::uint64_t realigned = 0;
   std::uint64_t regressed = 0;
+  std::uint64_t dropped = 0;
 };
 BOOST_DESCRIBE_STRUCT(counter_record, (),
                       (place, records_in, records_out, late, dead, unassigned, realigned,
-                       regressed))
+                       regressed, dropped))
 
 struct manifest {
   std::uint64_t epoch = 0;       ///< Counts the commits of the job, from 1.

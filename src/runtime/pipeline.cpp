@@ -81,6 +81,10 @@ std::uint64_t job_metrics::regressed() const {
   return sum(*this, &operator_metrics::regressed);
 }
 
+std::uint64_t job_metrics::dropped() const {
+  return sum(*this, &operator_metrics::dropped);
+}
+
 operator_metrics job_metrics::of(std::string_view kind, std::string_view name) const {
   for (const operator_metrics& each : operators) {
     if (each.kind == kind && each.name == name) return each;
@@ -98,6 +102,10 @@ std::string run_summary::to_text() const {
   if (metrics.regressed() > 0) {
     text += fmt::format("{} promises of records were ignored: backwards, or beyond jump_max\n",
                         metrics.regressed());
+  }
+  if (metrics.dropped() > 0) {
+    text += fmt::format("{} windows of processing time were still open at the end, and dropped\n",
+                        metrics.dropped());
   }
   text += "guarantee: " + guarantee + "\n";
   for (const std::string& what : unpromised) {

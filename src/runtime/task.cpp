@@ -72,6 +72,7 @@ job_metrics counter_board::metrics() const {
     one.unassigned = counters.unassigned.load(std::memory_order_relaxed);
     one.realigned = counters.realigned.load(std::memory_order_relaxed);
     one.regressed = counters.regressed.load(std::memory_order_relaxed);
+    one.dropped = counters.dropped.load(std::memory_order_relaxed);
     all.operators.push_back(std::move(one));
   }
   return all;
@@ -81,7 +82,7 @@ std::vector<counter_record> counter_board::records_of_all() const {
   std::vector<counter_record> all;
   for (operator_metrics& each : metrics().operators) {
     all.push_back({std::move(each.place), each.records_in, each.records_out, each.late, each.dead,
-                   each.unassigned, each.realigned, each.regressed});
+                   each.unassigned, each.realigned, each.regressed, each.dropped});
   }
   return all;
 }
@@ -99,6 +100,7 @@ void counter_board::restore(const std::vector<counter_record>& records) {
     counters_[id]->unassigned = known->unassigned;
     counters_[id]->realigned = known->realigned;
     counters_[id]->regressed = known->regressed;
+    counters_[id]->dropped = known->dropped;
   }
 }
 
@@ -151,25 +153,27 @@ void task::give_context(node_id node, bool single_split) {
   members_[node].op->open(context);
 }
 
-bool task::has_single_split() const {
-  return heads_.size() == 1 && heads_[0].second->board().names.size() == 1;
+/// Whether the rows that a node receives come from the log of a single split, or from an operator
+/// that brings several into one order, on a single way.
+bool task::follows_single_split(node_id below) const {
+  const std::optional<node_id> top = graph_.top_of_single_way(below);
+  if (!top) return false;
+  const auto* source = dynamic_cast<const head*>(members_[*top].op.get());
+  return source == nullptr || source->board().names.size() == 1;
 }
 
-/// Whether the rows that a node receives come in an order that the log alone decides: from one split
-/// on a single way. What reorders them on that way follows the log only where there is no other
-/// split.
-bool task::log_decides_arrival(node_id below) const {
-  if (!graph_.on_single_way(below)) return false;
-  if (has_single_split()) return true;
-  const auto& top = static_cast<const head&>(*members_[graph_.source_of(below)].op);
-  return top.board().names.size() == 1 && graph_.in_log_order(below);
+bool task::in_order_of_single_split(node_id below) const {
+  return follows_single_split(below) && graph_.in_log_order(below);
 }
 
 std::vector<std::string> task::unpromised_arrivals() const {
   std::vector<std::string> all;
   for (const member& each : members_) {
-    const std::vector<std::string>& names = graph_.nodes()[each.node].unpromised_by_arrival;
-    if (names.empty() || log_decides_arrival(each.node)) continue;
+    const node& described = graph_.nodes()[each.node];
+    const bool decided = described.has_timers ? in_order_of_single_split(each.node)
+                                              : follows_single_split(each.node);
+    if (decided) continue;
+    const std::vector<std::string>& names = described.unpromised_by_arrival;
     all.insert(all.end(), names.begin(), names.end());
   }
   return all;
@@ -180,7 +184,7 @@ void task::open(checkpointer& from) {
     check(heads_[source].second->open_source(static_cast<std::uint32_t>(source)));
   }
   for (const member& each : members_) {
-    give_context(each.node, has_single_split() && graph_.in_log_order(each.node));
+    give_context(each.node, in_order_of_single_split(each.node));
     auto* listener = dynamic_cast<split_listener*>(each.op.get());
     if (listener == nullptr) continue;
     split_board& board = static_cast<head&>(*members_[graph_.source_of(each.node)].op).board();

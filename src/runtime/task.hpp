@@ -119,8 +119,8 @@ class task final : public task_services {
 
   void connect();
   void give_context(node_id node, bool single_split);
-  bool has_single_split() const;
-  bool log_decides_arrival(node_id below) const;
+  bool follows_single_split(node_id below) const;
+  bool in_order_of_single_split(node_id below) const;
   void restore(checkpointer& from);
   std::vector<head*> in_turn() const;
   void settle();

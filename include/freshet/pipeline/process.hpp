@@ -21,9 +21,9 @@
 // in checkpoints.
 //
 // Time and order: records come in the order of arrival; over one split that is the order of its
-// log, timers included, whatever the batches. Threads: one task calls one function at a time.
-// Memory: a slot per key that holds state or timers; a key whose state consists of keyed states
-// alone goes when they are empty.
+// log, timers included, whatever the batches; over several, put `ordered(name)` above. Threads: one
+// task calls one function at a time. Memory: a slot per key that holds state or timers; a key whose
+// state consists of keyed states alone goes when they are empty.
 // \source Flink's KeyedProcessFunction, whose timer t is our t + 1 us.
 #pragma once
 
@@ -169,7 +169,12 @@ auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyO
   fresh.inputs = std::move(inputs);
   fresh.format = "key " + format_of<key>() + " | state " + format_of<state>() + " | shared " +
                  format_of<shared>();
-  if (!std::is_void_v<Broadcast>) fresh.unpromised.emplace_back("broadcast");
+  if constexpr (std::is_void_v<Broadcast>) {
+    fresh.unpromised_by_arrival.emplace_back("process in the order of arrival");
+    fresh.has_timers = true;
+  } else {
+    fresh.unpromised.emplace_back("broadcast");
+  }
   if (expires_by_processing_time(initial)) fresh.unpromised.emplace_back("processing time");
   fresh.make = [key_of = keyed.key_of(), f, timed = fresh.timed] {
     return std::make_unique<process_operator<T, KeyOf, Broadcast, Out, F, Tags...>>(key_of, f,

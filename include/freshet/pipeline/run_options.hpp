@@ -45,8 +45,8 @@ struct run_options {
   freshet::resume resume = freshet::resume::automatic;
   /// Processing time, for tests that move it by hand (`testing::manual_clock`): commits, idle
   /// timeouts, and windows and timers of processing time go by it. Asked at least every
-  /// millisecond, by the job's thread alone. Must not go back. Empty: the system's time when the job
-  /// starts, carried on by the steady clock, so that steps of the system's clock are not seen.
+  /// millisecond, by the job's thread alone. Must not go back. Empty: the system's time when the
+  /// job starts, carried on by the steady clock, so that steps of the system's clock are not seen.
   std::function<timestamp()> clock = nullptr;
 };
 
@@ -64,6 +64,7 @@ struct operator_metrics {
   std::uint64_t realigned = 0;   ///< Records of an input that came back from idleness.
   std::uint64_t regressed = 0;   ///< Watermarks promised by records, and ignored: they would have
                                  ///< gone back, or further ahead than `jump_max`.
+  std::uint64_t dropped = 0;     ///< Keys and windows of processing time that were open at the end.
 };
 
 struct job_metrics {
@@ -77,6 +78,7 @@ struct job_metrics {
   std::uint64_t dead() const;
   std::uint64_t unassigned() const;
   std::uint64_t regressed() const;
+  std::uint64_t dropped() const;
 
   /// The counts of one operator: `of("to", "out")`. All zero when there is none of that kind and
   /// name.

@@ -9,14 +9,15 @@
 #include <freshet/core/codec.hpp>
 #include <freshet/core/weighted.hpp>
 #include <freshet/pipeline/count_windowing.hpp>
+#include <freshet/pipeline/detail/aggregate_checks.hpp>
 #include <freshet/pipeline/detail/aggregate_set.hpp>
 #include <freshet/pipeline/detail/fixed_window_kernel.hpp>
 #include <freshet/pipeline/detail/keyed_window_kernel.hpp>
-#include <freshet/pipeline/detail/row_matching.hpp>
 #include <freshet/pipeline/detail/window_operator.hpp>
+#include <freshet/pipeline/fired_stream.hpp>
 #include <freshet/pipeline/keying.hpp>
 #include <freshet/pipeline/pane.hpp>
-#include <freshet/pipeline/transform.hpp>
+#include <freshet/pipeline/processing_windowing.hpp>
 #include <freshet/pipeline/window_options.hpp>
 #include <freshet/pipeline/window_row.hpp>
 #include <freshet/window/assigner.hpp>
@@ -58,6 +59,16 @@ struct one_of : Functions... {
 template <class... Functions>
 one_of(Functions...) -> one_of<Functions...>;
 
+/// What `window` is over a stream without keys.
+struct needs_key {
+  template <class T>
+  void operator()(const stream<T>&) const {
+    static_assert(!std::is_same_v<T, T>,
+                  "freshet: window needs to know which records belong together; put "
+                  "key_by(&record::key) before it");
+  }
+};
+
 }  // namespace detail
 
 /// Records with key and windows, on the way to `aggregate`. `Panes` is `panes` where they were
@@ -96,27 +107,19 @@ class windowed_stream {
 
 /// The rows that windows fire, and the records that came too late for all of their windows.
 template <class T, class Row>
-class aggregated_stream : public stream<Row> {
+class aggregated_stream : public fired_stream<Row> {
  public:
-  using stream<Row>::stream;
+  using fired_stream<Row>::fired_stream;
 
   aggregated_stream(detail::graph_handle graph, detail::port_of from,
                     std::vector<std::string> columns, std::vector<std::string> record_columns)
-      : stream<Row>(std::move(graph), from, std::move(columns)),
+      : fired_stream<Row>(std::move(graph), from, std::move(columns)),
         record_columns_(std::move(record_columns)) {}
 
   /// Records that were late for every one of their windows, once each, in a reproducible order.
   /// Counted in any case.
   stream<T> late() const {
     return {this->graph(), {this->from().node, late_port}, record_columns_};
-  }
-
-  /// The rows as described structs: columns are matched with members by name (`window_start` and
-  /// `window_end` are timestamps), values converted where C++ does so without narrowing kinds.
-  /// Throws `std::invalid_argument` naming a member that has no column, or one of another kind.
-  template <described As>
-  stream<As> as() const {
-    return *this | map(detail::row_matcher<Row, As>(this->columns()));
   }
 
  private:
@@ -137,11 +140,7 @@ auto window_with(Assigner assigner, window_options options, Panes when) {
                       "const record&, std::vector<window_span>&) const for records of this type");
         return windowed_stream<T, KeyOf, Assigner, Panes>(upstream, assigner, options, when);
       },
-      []<class T>(const stream<T>&) {
-        static_assert(!std::is_same_v<T, T>,
-                      "freshet: window needs to know which records belong together; put "
-                      "key_by(&record::key) before it");
-      }};
+      needs_key{}};
 }
 
 }  // namespace detail
@@ -165,12 +164,17 @@ inline auto window(count_window windows) {
   return detail::one_of{[windows]<class T, class KeyOf>(const keyed_stream<T, KeyOf>& upstream) {
                           return counting_stream<T, KeyOf>(upstream, windows);
                         },
-                        []<class T>(const stream<T>&) {
-                          static_assert(
-                              !std::is_same_v<T, T>,
-                              "freshet: window needs to know which records belong together; put "
-                              "key_by(&record::key) before it");
-                        }};
+                        detail::needs_key{}};
+}
+
+/// Puts each record of a key into the spans that hold the moment at which it is processed.
+template <window_assigner Assigner>
+auto window(processing_time_windows<Assigner> windows) {
+  return detail::one_of{[assigner = std::move(windows.assigner)]<class T, class KeyOf>(
+                            const keyed_stream<T, KeyOf>& upstream) {
+                          return clocked_stream<T, KeyOf, Assigner>(upstream, assigner);
+                        },
+                        detail::needs_key{}};
 }
 
 /// One row per key and window, with one value per aggregate. `name` identifies the state across
@@ -187,15 +191,8 @@ auto aggregate(std::string name, Aggregates... aggregates) {
   const auto with_windows = [=]<class T, class KeyOf, class Assigner, class Panes>(
                                 const windowed_stream<T, KeyOf, Assigner, Panes>& upstream) {
     using key = typename keyed_stream<T, KeyOf>::key_type;
-    static_assert((aggregate_of<Aggregates, T> && ...),
-                  "freshet: an aggregate does not fit these records; check that its member pointer "
-                  "or function takes a record of this stream, and that sums and means get numbers");
-    constexpr bool all_honour_weight = (detail::honours_weight<Aggregates> && ...);
-    static_assert(!is_sampled<T> || all_honour_weight,
-                  "freshet: these records are a sample, and an aggregate of them ignores their "
-                  "weights; use one that declares honours_weight, or map to the value first to say "
-                  "that the plain numbers are meant");
-    static_assert(checkpointable<T> && checkpointable<key>,
+    detail::require_window_aggregates<T, key, Aggregates...>();
+    static_assert(checkpointable<T>,
                   "freshet: records and keys of windows must be checkpointable; describe them with "
                   "BOOST_DESCRIBE_STRUCT, or specialise freshet::codec");
     using parts = detail::aggregate_set<T, Aggregates...>;
@@ -241,7 +238,11 @@ auto aggregate(std::string name, Aggregates... aggregates) {
   const auto with_counts = [=]<class T, class KeyOf>(const counting_stream<T, KeyOf>& upstream) {
     return detail::aggregate_counted(upstream, name, aggregates...);
   };
-  return detail::one_of{with_windows, with_counts, without_windows};
+  const auto with_clock = [=]<class T, class KeyOf, class Assigner>(
+                              const clocked_stream<T, KeyOf, Assigner>& upstream) {
+    return detail::aggregate_clocked(upstream, name, aggregates...);
+  };
+  return detail::one_of{with_windows, with_counts, with_clock, without_windows};
 }
 
 }  // namespace freshet

@@ -47,7 +47,7 @@ struct counted_key {
   std::int64_t seen = 0;    ///< Records of the key.
   std::vector<pane> older;  ///< Suffixes of the block before that are still wanted, longest last.
   std::vector<pane> newer;  ///< The panes of the block being filled; the last may be incomplete.
-  pane merged;              ///< The complete ones of them; where windows do not overlap, the window.
+  pane merged;  ///< The complete ones of them; where windows do not overlap, the window.
   BOOST_DESCRIBE_CLASS(counted_key, (), (seen, older, newer, merged), (), ())
 };
 

@@ -123,8 +123,8 @@ class count_window_operator final : public unary_operator<T, Row> {
       rows_.behind.push_back({static_cast<std::uint32_t>(rows_.size()), *entry_frontier});
     }
     // The number of records until then tells the windows of a key apart.
-    rows_.positions.push_back({combine_hashes(hash, static_cast<std::uint64_t>(kept.seen)),
-                               this->context().number, 0});
+    rows_.positions.push_back(
+        {combine_hashes(hash, static_cast<std::uint64_t>(kept.seen)), this->context().number, 0});
     rows_.times.push_back(at);
     rows_.values.push_back({of, span, panes_.parts().result(window.state)});
     if (rows_.size() >= batch_rows_max) flush();

@@ -74,6 +74,7 @@ struct operator_counters {
   std::atomic<std::uint64_t> unassigned{0};
   std::atomic<std::uint64_t> realigned{0};
   std::atomic<std::uint64_t> regressed{0};
+  std::atomic<std::uint64_t> dropped{0};
 
   static void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
@@ -134,7 +135,7 @@ struct operator_context {
   std::string name;           ///< As the user gave it; may be empty.
   std::string place;          ///< How messages name the operator: `window 'activity'`.
   std::uint32_t number = 0;   ///< Stable hash of the operator's name: marks its derived rows.
-  bool single_split = false;  ///< Rows come in the order of the log of the job's only split.
+  bool single_split = false;  ///< Rows come in the order of the log of a single split.
 };
 
 class inlet_base {

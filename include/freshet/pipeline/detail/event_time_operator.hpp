@@ -11,8 +11,8 @@
 #include <freshet/pipeline/detail/split_board.hpp>
 #include <freshet/window/watermark.hpp>
 
-#include <boost/describe/class.hpp>
 #include <fmt/format.h>
+#include <boost/describe/class.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -109,6 +109,18 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
     return true;
   }
 
+  /// When the next window is due; `timestamp_max` where none is open.
+  timestamp next_deadline() const {
+    return open_.empty() ? timestamp_max : times_.fires_at(open_.begin()->first);
+  }
+
+  /// How many keys and windows are open.
+  std::size_t size() const {
+    std::size_t all = 0;
+    for (const auto& [span, keys] : open_) all += keys.size();
+    return all;
+  }
+
   void snapshot(state_writer& to) {
     snapshot_windows(open_, 0, to);
     snapshot_windows(fired_, 1, to);

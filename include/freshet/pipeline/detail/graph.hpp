@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,14 +35,16 @@ struct node {
   bool record_wise = false;  ///< Passes single records through: `event_time` may stand below it.
   bool timed = false;        ///< Its rows have event times.
   bool reorders = false;     ///< Its rows do not come in the order of the log.
+  bool orders = false;       ///< Its rows come in one order, whatever order they had before.
   bool timed_sides = false;  ///< So have the rows of its other ports: late records, not dead ones.
   std::string format;        ///< What its state looks like; compared on resume.
   std::vector<port_of> inputs;  ///< By input port.
   std::function<std::unique_ptr<runtime_operator>()> make;
   bool wants_entry_frontiers = false;   ///< An `event_time` that fills in `batch::entry_frontiers`.
   std::vector<std::string> unpromised;  ///< What takes this node out of "same log, same rows".
-  std::vector<std::string>
-      unpromised_by_arrival;  ///< The same, unless the log alone decides the order of its rows.
+  /// The same, unless the log alone decides the order in which it receives rows.
+  std::vector<std::string> unpromised_by_arrival;
+  bool has_timers = false;  ///< To its rows it matters, too, where watermarks come between others.
 };
 
 class graph {
@@ -66,8 +69,9 @@ class graph {
   /// reorders.
   bool in_log_order(node_id below) const;
 
-  /// Whether a single way leads down to `below`: no two streams come together above it.
-  bool on_single_way(node_id below) const;
+  /// Where the only way down to `below` begins: at a source, or at what brings rows into one order.
+  /// Nothing when two streams come together on the way.
+  std::optional<node_id> top_of_single_way(node_id below) const;
 
   /// Asks the `event_time` above `from` for the entry frontier of every row. Rows that windows
   /// derive have none: there the event time takes its place.

@@ -22,9 +22,9 @@ namespace freshet::detail {
 class jump_guard {
  public:
   struct state {
-    bool seen = false;                          ///< Whether any record was accepted.
-    timestamp latest = timestamp_min;           ///< The largest event time accepted.
-    std::uint64_t refused = 0;                  ///< In a row, near each other, since then.
+    bool seen = false;                         ///< Whether any record was accepted.
+    timestamp latest = timestamp_min;          ///< The largest event time accepted.
+    std::uint64_t refused = 0;                 ///< In a row, near each other, since then.
     timestamp latest_refused = timestamp_min;  ///< The largest event time among those.
   };
 

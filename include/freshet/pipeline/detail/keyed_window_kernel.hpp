@@ -104,6 +104,18 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     return true;
   }
 
+  /// When the next key is to be looked at; `timestamp_max` where no window is open.
+  timestamp next_deadline() const { return deadlines_.next(); }
+
+  /// How many keys and windows are open.
+  std::size_t size() {
+    std::size_t all = 0;
+    table_.for_each([&all](std::uint64_t, const Key&, windows& of_key) {
+      all += static_cast<std::size_t>(of_key.end() - of_key.begin());
+    });
+    return all;
+  }
+
   void snapshot(state_writer& to) {
     table_.take_changes(
         [&](std::uint64_t hash, const Key& key, const windows& of_key) {

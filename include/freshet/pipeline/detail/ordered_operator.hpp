@@ -1,0 +1,83 @@
+// The operator behind ordered. Internal.
+//
+// Threads: one task. Memory: the records that wait. Every row that leaves knows its entry frontier:
+// the time that the order had reached.
+#pragma once
+
+#include <freshet/core/batch.hpp>
+#include <freshet/core/codec.hpp>
+#include <freshet/core/hash.hpp>
+#include <freshet/pipeline/detail/ordered_buffer.hpp>
+#include <freshet/pipeline/detail/resumable_operator.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace freshet::detail {
+
+template <class T>
+class ordered_operator final : public resumable_operator<T, T> {
+ public:
+  void consume(batch<T>& rows) override {
+    this->count_in(rows.size());
+    // State rows are spread by a hash; these have no key.
+    rows.hashes.resize(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      const position& where = rows.positions[row];
+      rows.hashes[row] = combine_hashes(where.split, where.sequence);
+    }
+    const std::size_t realigned = waiting_.take(rows, this->watermark());
+    operator_counters::add(this->context().counters->realigned, realigned);
+  }
+
+  void snapshot(state_writer& to) override {
+    to.summary(to_bytes(this->watermark()), this->watermark());
+    waiting_.snapshot(to);
+  }
+
+  void restore(state_reader& from) override {
+    auto watermark = from_bytes<timestamp>(from.summary());
+    if (!watermark.ok()) from.fail(watermark.status());
+    this->restore_watermark(*watermark);
+    from.rows([&](std::uint64_t hash, std::string_view key, std::string_view value) {
+      if (!waiting_.owns(key)) from.fail("a row of something else");
+      waiting_.restore_row(hash, key, value, from);
+    });
+    waiting_.restored();
+  }
+
+ protected:
+  bool move_to(timestamp frontier) override {
+    constexpr std::size_t slice_rows = 4 * batch_rows_max;
+    turn_record<T> next;
+    for (std::size_t moved = 0; waiting_.next(frontier, this->context().single_split, next);) {
+      append(next);
+      if (rows_.size() >= batch_rows_max) flush();
+      if (++moved == slice_rows) return false;
+    }
+    return true;
+  }
+
+  void flush() override {
+    this->count_out(rows_.size());
+    this->out().emit(rows_);
+  }
+
+ private:
+  void append(turn_record<T>& next) {
+    if (next.behind) {
+      rows_.behind.push_back({static_cast<std::uint32_t>(rows_.size()), next.turn});
+    }
+    rows_.positions.push_back(next.where);
+    rows_.times.push_back(next.at);
+    rows_.entry_frontiers.push_back(next.turn);
+    rows_.values.push_back(std::move(next.value));
+  }
+
+  ordered_buffer<T> waiting_{'w'};
+  batch<T> rows_;
+};
+
+}  // namespace freshet::detail
