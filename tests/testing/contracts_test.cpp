@@ -46,6 +46,47 @@ std::string window_violation(assign_function assign) {
   return "none";
 }
 
+// One that says that its spans part time among them.
+struct scripted_partition : scripted<false> {
+  static constexpr bool partitions = true;
+};
+
+std::string partition_violation(assign_function assign) {
+  try {
+    fr::check_window_assigner(scripted_partition{{assign}});
+  } catch (const fr::contract_violation& violation) {
+    return violation.what();
+  }
+  return "none";
+}
+
+// One whose spans are as long as the record says.
+template <bool Merges>
+struct by_length {
+  static constexpr bool merges = Merges;
+  fr::duration reach{0};
+
+  void assign(fr::timestamp at, const fr::duration& length,
+              std::vector<fr::window_span>& out) const {
+    if (length <= fr::duration::zero()) return;
+    out.push_back({fr::saturating_subtract(at, reach), fr::saturating_add(at, length)});
+  }
+  std::string describe() const { return "by length"; }
+  std::string check() const { return {}; }
+};
+
+template <class Assigner>
+std::string record_violation(const Assigner& assigner) {
+  try {
+    fr::check_window_assigner(assigner, [](fr::contract_random& random) {
+      return fr::duration{static_cast<std::int64_t>(random() % 10) - 2};
+    });
+  } catch (const fr::contract_violation& violation) {
+    return violation.what();
+  }
+  return "none";
+}
+
 constexpr fr::tumbling minutes(1min);
 
 // --- Aggregates ----------------------------------------------------------------------------------
@@ -185,6 +226,39 @@ TEST_CASE("the window contract refuses a merging assigner without exactly one sp
   REQUIRE_THAT(window_violation<true>(
                    [](fr::timestamp at, auto& out) { fr::sliding(2min, 1min).assign(at, out); }),
                Contains("wanted exactly one"));
+}
+
+TEST_CASE("the window contract refuses a merging span that reaches back over one that has ended",
+          "[contract][window]") {
+  REQUIRE(window_violation<true>([](fr::timestamp at, auto& out) {
+            out.push_back({at, fr::saturating_add(at, 1min)});
+          }) == "none");
+  // Aligned spans reach back to their begin, and never over the end of the one before.
+  REQUIRE(window_violation<true>([](fr::timestamp at, auto& out) { minutes.assign(at, out); }) ==
+          "none");
+  REQUIRE_THAT(window_violation<true>([](fr::timestamp at, auto& out) {
+                 out.push_back({fr::saturating_subtract(at, 1s), fr::saturating_add(at, 1min)});
+               }),
+               Contains("wanted a span that does not reach back over"));
+}
+
+TEST_CASE("the window contract refuses partitions with gaps, overlaps, or no span",
+          "[contract][window]") {
+  REQUIRE(partition_violation([](fr::timestamp at, auto& out) { minutes.assign(at, out); }) ==
+          "none");
+  REQUIRE_THAT(partition_violation(
+                   [](fr::timestamp at, auto& out) { fr::sliding(2min, 1min).assign(at, out); }),
+               Contains("wanted exactly one, because the assigner says that it partitions time"));
+  REQUIRE_THAT(partition_violation(
+                   [](fr::timestamp at, auto& out) { fr::sliding(1min, 2min).assign(at, out); }),
+               Contains("wanted exactly one, because the assigner says that it partitions time"));
+}
+
+TEST_CASE("the window contract tries assigners that see the record with records",
+          "[contract][window]") {
+  REQUIRE(record_violation(by_length<true>{}) == "none");
+  REQUIRE_THAT(record_violation(by_length<true>{1us}), Contains("reach back over"));
+  REQUIRE_THAT(record_violation(by_length<false>{}), Contains("is missing for"));
 }
 
 TEST_CASE("the window contract refuses unusable parameters and an empty description",

@@ -59,8 +59,9 @@ concept assigns_by_record =
 ///   `begin <= at < end` (but for saturation at the end of time). It must depend on `at` alone. See
 ///   `window_assigner_of` for spans that depend on the record.
 /// - `static constexpr bool merges`: whether overlapping spans of one key grow together (sessions).
-///   A merging assigner gives at most one span per record, and none that reaches back over the end
-///   of an earlier one: for all records, `end <= at` of another implies `end <= begin` of its span.
+///   A merging assigner gives exactly one span per record (one that sees the record may give none),
+///   and never one that reaches back over the end of an earlier one, which may be closed: a span
+///   that ends at t overlaps no span of an event time at or after t.
 /// - `static constexpr bool partitions`, optional: that every event time has exactly one span, and
 ///   that the spans do not overlap. `window` then asks once per run of records in one span.
 /// - `describe()`: the parameters as text, `tumbling 10min`; part of the checkpoint's fingerprint.

@@ -8,6 +8,7 @@
 
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/aggregate_set.hpp>
+#include <freshet/pipeline/detail/pane_emitter.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
 #include <freshet/pipeline/detail/window_list.hpp>
 #include <freshet/pipeline/detail/window_times.hpp>
@@ -19,7 +20,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,7 +40,10 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   /// `when` counts only `WithPanes`.
   keyed_window_kernel(Assigner assigner, const window_options& options, aggregates parts,
                       const panes& when = {})
-      : assigner_(std::move(assigner)), times_(options), parts_(std::move(parts)), when_(when) {}
+      : assigner_(std::move(assigner)),
+        times_(options),
+        when_(when),
+        emitter_(std::move(parts), when.mode) {}
 
   const window_times& times() const { return times_; }
 
@@ -170,7 +173,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     windows& of_key = *table_.get_or_insert(hash, key).first;
     for (const window_span& span : spans_) {
       window& each = window_of(of_key, span);
-      parts_.add(each.state, value, order);
+      emitter_.parts().add(each.state, value, order);
       // A record that is on time has no window whose end is behind.
       each.fired =
           entry_frontier && times_.fires() && times_.fires_at(each.span) <= *entry_frontier;
@@ -178,7 +181,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
       if constexpr (WithPanes) {
         note_record(hash, key, of_key, each, order.at, promised, to);
       } else if (each.fired) {
-        emit(hash, key, each, pane_timing::late, promised, to);
+        emitter_.emit(hash, key, each, pane_timing::late, promised, to);
       }
     }
     return late_outcome::accepted;
@@ -197,49 +200,10 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
 
   window& window_of(windows& of_key, const window_span& span) {
     if constexpr (Assigner::merges) {
-      return of_key.grow(span, [this](window& into, window& from) { absorb(into, from); });
+      return of_key.grow(span, [this](window& into, window& from) { emitter_.absorb(into, from); });
     } else {
       return of_key.at(span);
     }
-  }
-
-  void absorb(window& into, window& from) {
-    parts_.merge(into.state, from.state);
-    into.panes += from.panes;
-    if constexpr (WithPanes) {
-      into.since += from.since;
-      std::move(from.emitted.begin(), from.emitted.end(), std::back_inserter(into.emitted));
-    }
-  }
-
-  // --- panes
-
-  /// Emits what a window holds, after taking back what that replaces.
-  void emit(std::uint64_t hash, const Key& key, window& each, pane_timing timing,
-            std::optional<timestamp> promised, row_collector<row>& to) {
-    if constexpr (WithPanes) {
-      for (const auto& old : each.emitted) {
-        to.add({key, old.span, parts_.result(old.state), {old.timing, old.index, true}}, hash,
-               promised);
-      }
-      each.emitted.clear();
-    }
-    to.add({key, each.span, parts_.result(each.state), {timing, each.panes, false}}, hash,
-           promised);
-    if constexpr (WithPanes) {
-      if (when_.mode == accumulation::retract) {
-        each.emitted.push_back({each.span, timing, each.panes, each.state});
-      }
-      if (when_.mode == accumulation::discard) each.state = state{};
-      each.since = 0;
-    }
-    ++each.panes;
-  }
-
-  /// The timing of a pane that no end of a window causes.
-  static pane_timing unasked(const window_span& span, std::optional<timestamp> promised) {
-    const timestamp at = saturating_subtract(span.end, duration{1});
-    return promised && at < *promised ? pane_timing::late : pane_timing::early;
   }
 
   /// What a record that was applied to `each` means for its panes.
@@ -248,12 +212,12 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     ++each.since;
     if (each.fired) {
       if (when_.late == late_firing::each_record) {
-        emit(hash, key, each, pane_timing::late, promised, to);
+        emitter_.emit(hash, key, each, pane_timing::late, promised, to);
       }
       return;
     }
     if (when_.every_count != 0 && each.since >= when_.every_count) {
-      emit(hash, key, each, unasked(each.span, promised), promised, to);
+      emitter_.emit_unasked(hash, key, each, promised, to);
       return;
     }
     if (when_.every != duration::zero()) {
@@ -269,7 +233,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
                   row_collector<row>& to) {
     for (iterator each = of_key.first_not_fired(); each != of_key.end(); ++each) {
       if (each->since == 0) continue;
-      emit(due.hash, due.key, *each, unasked(each->span, promised), promised, to);
+      emitter_.emit_unasked(due.hash, due.key, *each, promised, to);
     }
   }
 
@@ -357,7 +321,8 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     iterator each = of_key.first_not_fired();
     for (; times_.fires() && each != of_key.end() && times_.fires_at(each->span) <= due.when;
          ++each) {
-      if (has_news(*each)) emit(due.hash, due.key, *each, pane_timing::on_time, promised, to);
+      if (emitter_.has_news(*each))
+        emitter_.emit(due.hash, due.key, *each, pane_timing::on_time, promised, to);
       each->fired = true;
     }
     if constexpr (WithPanes) {
@@ -377,22 +342,13 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     deadlines_.push({*of_key.armed, timer_kind::function, due.hash, due.key});
   }
 
-  /// Whether a window that fires has something to say: always, unless panes hold only what is new.
-  bool has_news(const window& each) const {
-    if constexpr (WithPanes) {
-      return when_.mode != accumulation::discard || each.since > 0;
-    } else {
-      return true;
-    }
-  }
-
   void close_windows(const deadline& due, windows& of_key, timestamp promised,
                      row_collector<row>& to) {
     iterator open = of_key.begin();
     for (; open != of_key.end() && times_.closes_at(open->span) <= due.when; ++open) {
       if constexpr (WithPanes) {
         if (open->fired && open->since > 0) {
-          emit(due.hash, due.key, *open, pane_timing::late, promised, to);
+          emitter_.emit(due.hash, due.key, *open, pane_timing::late, promised, to);
         }
       }
     }
@@ -401,8 +357,8 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
 
   Assigner assigner_;
   window_times times_;
-  aggregates parts_;
   panes when_;
+  pane_emitter<row, Key, aggregates, WithPanes> emitter_;
   keyed_table<Key, windows> table_;
   timer_queue<Key> deadlines_;          ///< Of firing and closing.
   timer_queue<Key> early_deadlines_;    ///< Of early panes by the watermark.
