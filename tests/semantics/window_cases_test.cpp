@@ -155,6 +155,19 @@ TEST_CASE(
   REQUIRE(got.metrics.late() == 0);
 }
 
+TEST_CASE("case 50: at close, a window takes records until its end plus the lateness is reached",
+          "[semantics][window]") {
+  const fr::window_options options{.allowed_lateness = 90us, .fire = fr::firing::at_close};
+  std::vector<event> split = {w(99)};
+  for (std::int64_t at = 0; at <= 6; ++at) split.push_back(e("a", at));
+  for (const event& each : {w(103), e("a", 7), w(104), e("a", 8)}) split.push_back(each);
+  const shown got = show(split, fr::sliding{10us, 5us}, options);
+  // 0 to 4 are late for all of their windows at 100; 5 to 7 enter [5, 15), which closes at 105.
+  REQUIRE(got.rows == rows_of_text{"a|5|15|3@14"});
+  REQUIRE(got.late ==
+          rows_of_text{"a|1|0@0", "a|1|1@1", "a|1|2@2", "a|1|3@3", "a|1|4@4", "a|1|8@8"});
+}
+
 TEST_CASE("at_close fires once, with everything that was allowed", "[semantics][window]") {
   const shown got =
       show({e("a", 500), w(2300), e("a", 1997), w(2499), e("a", 1998)}, fr::tumbling{2000us},

@@ -69,11 +69,12 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     if constexpr (WithPanes) {
       if (frontier_ == timestamp_min) meet_first_frontier(frontier);
     }
-    while (const std::optional<deadline> due = next_due(frontier)) {
-      windows* of_key = table_.find(due->hash, due->key);
+    while (deadlines_.due(frontier)) {
+      const deadline due = deadlines_.pop();
+      windows* of_key = table_.find(due.hash, due.key);
       // Only the deadlines that the key waits for count; an earlier one replaced the others.
-      if (of_key == nullptr || !waits_for(*of_key, due->when)) continue;
-      fire_key(*due, *of_key, to);
+      if (of_key == nullptr || !waits_for(*of_key, due.when)) continue;
+      fire_key(due, *of_key, to);
       if (to.slice_is_full()) return false;
     }
     frontier_ = std::max(frontier_, frontier);
@@ -143,7 +144,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
       if constexpr (WithPanes) {
         const auto [by_watermark, by_clock] = of_key.early;
         if (by_watermark < timestamp_max)
-          early_deadlines_.push({by_watermark, timer_kind::function, hash, *key});
+          deadlines_.push({by_watermark, timer_kind::function, hash, *key});
         if (by_clock < timestamp_max)
           clock_deadlines_.push({by_clock, timer_kind::function, hash, *key});
       }
@@ -253,7 +254,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
                                           : times_.closes_at(span);
     if (due > last || due >= of_key.early.by_watermark) return;
     of_key.early.by_watermark = due;
-    early_deadlines_.push({due, timer_kind::function, hash, key});
+    deadlines_.push({due, timer_kind::function, hash, key});
   }
 
   /// What came before the first frontier counted from its own time on; a first frontier that lies
@@ -299,12 +300,6 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     const timestamp closes = times_.closes_at(of_key.begin()->span);
     const iterator not_fired = of_key.first_not_fired();
     return not_fired == of_key.end() ? closes : std::min(closes, times_.fires_at(not_fired->span));
-  }
-
-  std::optional<deadline> next_due(timestamp frontier) {
-    auto& first = early_deadlines_.next() < deadlines_.next() ? early_deadlines_ : deadlines_;
-    if (!first.due(frontier)) return std::nullopt;
-    return first.pop();
   }
 
   static bool waits_for(const windows& of_key, timestamp at) {
@@ -360,8 +355,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   panes when_;
   pane_emitter<row, Key, aggregates, WithPanes> emitter_;
   keyed_table<Key, windows> table_;
-  timer_queue<Key> deadlines_;          ///< Of firing and closing.
-  timer_queue<Key> early_deadlines_;    ///< Of early panes by the watermark.
+  timer_queue<Key> deadlines_;          ///< Of all that the frontier causes.
   timer_queue<Key> clock_deadlines_;    ///< Of early panes by processing time.
   timestamp frontier_ = timestamp_min;  ///< What has been fired until.
   timestamp now_ = timestamp_min;       ///< Processing time, where it matters.
