@@ -250,8 +250,8 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
   std::string too_far_ahead(const jump_guard::state& guard, timestamp at) const {
     return fmt::format(
         "its event time {} is {} ahead of {}, the latest of its split, and jump_max allows {}",
-        to_iso_8601(at), to_text(saturating_between(guard.latest, at)), to_iso_8601(guard.latest),
-        to_text(guard_.jump_max()));
+        to_iso_8601(at), freshet::to_text(saturating_between(guard.latest, at)),
+        to_iso_8601(guard.latest), freshet::to_text(guard_.jump_max()));
   }
 
   template <class Given>
