@@ -246,6 +246,12 @@ job_metrics job_runner::metrics() const {
 
 void job_runner::summarize() {
   summary_.metrics = metrics();
+  constexpr const char* by_clock = "processing time";
+  auto& unpromised = summary_.unpromised;
+  if (task_->used_processing_time() &&
+      std::find(unpromised.begin(), unpromised.end(), by_clock) == unpromised.end()) {
+    unpromised.emplace_back(by_clock);
+  }
   if (!summary_.nothing_to_do) summary_.guarantee = task_->guarantee(checkpointer_.enabled());
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
   summary_.seconds = passed.count();

@@ -179,6 +179,11 @@ std::vector<std::string> task::unpromised_arrivals() const {
   return all;
 }
 
+bool task::used_processing_time() const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [](const member& each) { return each.op->used_processing_time(); });
+}
+
 void task::open(checkpointer& from) {
   for (std::size_t source = 0; source < heads_.size(); ++source) {
     check(heads_[source].second->open_source(static_cast<std::uint32_t>(source)));

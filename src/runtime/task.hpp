@@ -100,6 +100,8 @@ class task final : public task_services {
   /// What takes the pipeline out of "same log, same rows" because of how rows arrive.
   /// \pre `open` has succeeded.
   std::vector<std::string> unpromised_arrivals() const;
+  /// Whether an operator's rows have depended on processing time, as only running shows.
+  bool used_processing_time() const;
 
   /// The end-to-end guarantee, and what limits it.
   /// \pre `open` has succeeded.

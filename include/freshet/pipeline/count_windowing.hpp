@@ -12,6 +12,7 @@
 #include <freshet/pipeline/detail/aggregate_set.hpp>
 #include <freshet/pipeline/detail/count_window_operator.hpp>
 #include <freshet/pipeline/fired_stream.hpp>
+#include <freshet/pipeline/keyed_windows.hpp>
 #include <freshet/pipeline/keying.hpp>
 #include <freshet/pipeline/window_row.hpp>
 #include <freshet/window/count.hpp>
@@ -23,33 +24,12 @@
 
 namespace freshet {
 
-/// Records with key and count windows, on the way to `aggregate`.
-template <class T, class KeyOf>
-class counting_stream {
- public:
-  counting_stream(keyed_stream<T, KeyOf> records, count_window windows)
-      : records_(std::move(records)), windows_(windows) {}
-
-  const keyed_stream<T, KeyOf>& records() const { return records_; }
-  const count_window& windows() const { return windows_; }
-
-  template <class Operator>
-    requires std::is_invocable_v<const Operator&, const counting_stream&>
-  friend auto operator|(const counting_stream& upstream, const Operator& operation) {
-    return operation(upstream);
-  }
-
- private:
-  keyed_stream<T, KeyOf> records_;
-  count_window windows_;
-};
-
 namespace detail {
 
 /// `aggregate` over count windows.
 template <class T, class KeyOf, class... Aggregates>
-auto aggregate_counted(const counting_stream<T, KeyOf>& upstream, const std::string& name,
-                       const Aggregates&... aggregates) {
+auto aggregate_counted(const keyed_windows<T, KeyOf, count_window>& upstream,
+                       const std::string& name, const Aggregates&... aggregates) {
   using key = key_of_t<KeyOf, T>;
   require_window_aggregates<T, key, Aggregates...>();
   using parts = aggregate_set<T, Aggregates...>;

@@ -61,6 +61,7 @@ template <class Key, class Out, class... Tags>
 struct process_core {
   bool timed = true;       ///< The records have event times.
   bool has_timer = false;  ///< The function has something to be called with.
+  bool used_processing_time = false;
   state_times now;
   timestamp frontier = timestamp_min;  ///< Up to which event timers have fired.
   call_frame<Key> frame;
@@ -141,7 +142,10 @@ class process_context {
   timestamp watermark() const { return core_.frontier; }
 
   /// Processing time, asked for once per batch and timer.
-  timestamp processing_time() const { return core_.now.processing_time; }
+  timestamp processing_time() const {
+    core_.used_processing_time = true;
+    return core_.now.processing_time;
+  }
 
   /// Emits a row. Its event time is that of the record; of an event timer, the last moment before
   /// the time it was set for, as that of a window's row; of a timer of processing time, the
@@ -194,6 +198,7 @@ class process_context {
   /// fire at once after a restart when they are overdue, and are dropped at the end of the input.
   void set_processing_timer(timestamp when) {
     require_timer_function();
+    core_.used_processing_time = true;
     if (!core_.frame.processing_timers->insert(when)) return;
     core_.processing_queue.push({when, timer_kind::function, core_.frame.hash, key()});
   }

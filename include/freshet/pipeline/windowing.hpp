@@ -162,7 +162,7 @@ auto window(Assigner assigner, window_options options, panes when) {
 /// Puts the records of a key into windows of so many records each, as they arrive.
 inline auto window(count_window windows) {
   return detail::one_of{[windows]<class T, class KeyOf>(const keyed_stream<T, KeyOf>& upstream) {
-                          return counting_stream<T, KeyOf>(upstream, windows);
+                          return keyed_windows<T, KeyOf, count_window>(upstream, windows);
                         },
                         detail::needs_key{}};
 }
@@ -170,11 +170,11 @@ inline auto window(count_window windows) {
 /// Puts each record of a key into the spans that hold the moment at which it is processed.
 template <window_assigner Assigner>
 auto window(processing_time_windows<Assigner> windows) {
-  return detail::one_of{[assigner = std::move(windows.assigner)]<class T, class KeyOf>(
-                            const keyed_stream<T, KeyOf>& upstream) {
-                          return clocked_stream<T, KeyOf, Assigner>(upstream, assigner);
-                        },
-                        detail::needs_key{}};
+  return detail::one_of{
+      [windows = std::move(windows)]<class T, class KeyOf>(const keyed_stream<T, KeyOf>& upstream) {
+        return keyed_windows<T, KeyOf, processing_time_windows<Assigner>>(upstream, windows);
+      },
+      detail::needs_key{}};
 }
 
 /// One row per key and window, with one value per aggregate. `name` identifies the state across
@@ -235,13 +235,15 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     const detail::node_id id = records.graph()->add(std::move(fresh));
     return aggregated_stream<T, row>(records.graph(), {id, 0}, std::move(names), records.columns());
   };
-  const auto with_counts = [=]<class T, class KeyOf>(const counting_stream<T, KeyOf>& upstream) {
-    return detail::aggregate_counted(upstream, name, aggregates...);
-  };
-  const auto with_clock = [=]<class T, class KeyOf, class Assigner>(
-                              const clocked_stream<T, KeyOf, Assigner>& upstream) {
-    return detail::aggregate_clocked(upstream, name, aggregates...);
-  };
+  const auto with_counts =
+      [=]<class T, class KeyOf>(const keyed_windows<T, KeyOf, count_window>& upstream) {
+        return detail::aggregate_counted(upstream, name, aggregates...);
+      };
+  const auto with_clock =
+      [=]<class T, class KeyOf, class Assigner>(
+          const keyed_windows<T, KeyOf, processing_time_windows<Assigner>>& upstream) {
+        return detail::aggregate_clocked(upstream, name, aggregates...);
+      };
   return detail::one_of{with_windows, with_counts, with_clock, without_windows};
 }
 

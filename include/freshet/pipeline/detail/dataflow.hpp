@@ -216,6 +216,9 @@ class runtime_operator {
   /// Goes on with an emission that `task_services::defer` announced; true when it is complete.
   virtual bool resume() { return true; }
 
+  /// Whether its rows have depended on processing time so far in a way that only running shows.
+  virtual bool used_processing_time() const { return false; }
+
   const operator_context& context() const { return context_; }
 
  private:

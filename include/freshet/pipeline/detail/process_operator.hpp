@@ -103,6 +103,8 @@ class process_operator final : public resumable_operator<T, Out> {
     arm();
   }
 
+  bool used_processing_time() const override { return core_.used_processing_time; }
+
   void on_processing_time(timestamp now) override {
     core_.now.processing_time = now;
     while (core_.processing_queue.due(now)) {
