@@ -1,7 +1,5 @@
-// Process functions in the world: processing time, backlogs, control streams, what goes wrong.
+// Process functions in the world: backlogs, control streams, what goes wrong.
 #include "pipeline/process_support.hpp"
-
-#include <freshet/testing/manual_clock.hpp>
 
 #include <map>
 
@@ -28,134 +26,12 @@ std::string failure_of(const std::vector<event>& log, F f, bool timed = true) {
   return message_of(p.run());
 }
 
-/// A job over a log that pauses at its end, run by a clock that the test moves.
-struct clocked {
-  script_handle<event> from;
-  fr::testing::manual_clock clock;
-  kept_rows_handle rows = keeper();
-  std::shared_ptr<fr::memory_checkpoint> kept = std::make_shared<fr::memory_checkpoint>();
-
-  explicit clocked(std::vector<event> log) : from(script_of({log})) {
-    from->is_bounded = false;
-    from->pause_after = log.size();
-    from->splits[0].push_back(w(1'000'000));  // Never read: the log pauses before it.
-  }
-  template <class Out, class F>
-  absl::StatusOr<fr::job> start(F f) {
-    p = std::make_unique<fr::pipeline>("clocked");
-    p->from("events", scripted<event>(from)) |
-        fr::event_time(&event::at, fr::bounded_disorder{0us}) | fr::key_by(&event::key) |
-        fr::process<Out>("p", f) | fr::to("rows", keep_rows_in(rows));
-    fr::run_options options = committing_to(kept);
-    options.clock = clock;
-    return p->start(options);
-  }
-  std::unique_ptr<fr::pipeline> p;
-};
-
 /// Waits until `condition` holds, as long as the job runs.
 void wait_for(fr::job& job, const std::function<bool()>& condition) {
   while (!condition()) REQUIRE_FALSE(job.wait_for(1ms));
 }
 
-/// Sets a timer of processing time `value` ticks from now.
-struct reminder {
-  struct state {
-    fr::value_state<std::int64_t> set;
-  };
-  void process(const event& each, state& mine, auto& context) {
-    mine.set.set(each.value);
-    context.set_processing_timer(context.processing_time() + fr::duration{each.value});
-    if (each.value == 3) context.delete_processing_timer(context.processing_time() + 3us);
-  }
-  void on_timer(const fr::timer& due, state&, auto& context) {
-    REQUIRE(due.time == fr::time_domain::processing_time);
-    context.emit(context.key() + " " + cell_text(due.when) + " at " +
-                 (context.at() ? "a time" : "no time"));
-  }
-};
-BOOST_DESCRIBE_STRUCT(reminder::state, (), (set))
-
 }  // namespace
-
-TEST_CASE(
-    "case 68, 71: timers of processing time fire in order when the clock says so, and know "
-    "no event time",
-    "[semantics][process][timers]") {
-  clocked run({e("a", 5, 30), e("b", 6, 10), e("c", 7, 20), e("d", 8, 3)});
-  absl::StatusOr<fr::job> job = run.start<std::string>(reminder{});
-  REQUIRE(job.ok());
-  wait_for(*job, [&] { return job->metrics().records() == 4; });
-  run.clock.advance(9us);
-  REQUIRE_FALSE(job->wait_for(5ms));
-  REQUIRE(job->metrics().rows() == 0);
-  run.clock.advance(11us);
-  wait_for(*job, [&] { return job->metrics().rows() == 2; });
-  run.clock.advance(1h);
-  wait_for(*job, [&] { return job->metrics().rows() == 3; });
-  job->stop();
-  REQUIRE(job->wait().ok());
-  REQUIRE(job->summary().unpromised == std::vector<std::string>{"processing time"});
-  // Their event time is the watermark.
-  REQUIRE(run.rows->rows ==
-          rows_of_text{"b 10 at no time@8", "c 20 at no time@8", "a 30 at no time@8"});
-}
-
-TEST_CASE("case 34, 69: timers of processing time survive a restart, and fire at once when overdue",
-          "[semantics][process][timers]") {
-  clocked run({e("a", 5, 30)});
-  {
-    absl::StatusOr<fr::job> job = run.start<std::string>(reminder{});
-    REQUIRE(job.ok());
-    wait_for(*job, [&] { return job->metrics().records() == 1; });
-    job->stop();
-    REQUIRE(job->wait().ok());
-    REQUIRE(job->metrics().rows() == 0);
-  }
-  run.clock.advance(100us);
-  run.from->pause_after = 0;
-  absl::StatusOr<fr::job> job = run.start<std::string>(reminder{});
-  REQUIRE(job.ok());
-  wait_for(*job, [&] { return job->metrics().rows() == 1; });
-  job->stop();
-  REQUIRE(job->wait().ok());
-  REQUIRE(run.rows->rows == rows_of_text{"a 30 at no time@5"});
-}
-
-TEST_CASE("case 34: pending timers of processing time are dropped when a job drains",
-          "[semantics][process][timers]") {
-  clocked run({e("a", 5, 30)});
-  absl::StatusOr<fr::job> job = run.start<std::string>(reminder{});
-  REQUIRE(job.ok());
-  wait_for(*job, [&] { return job->metrics().records() == 1; });
-  job->drain();
-  REQUIRE(job->wait().ok());
-  REQUIRE(job->summary().finished);
-  REQUIRE(run.rows->rows.empty());
-}
-
-TEST_CASE("case 69: an event timer fires after a restart, though its key is never seen again",
-          "[semantics][process][timers]") {
-  struct once {
-    void process(const event& each, context_for<std::string>& context) {
-      if (each.key == "a") context.set_event_timer(tick(20));
-    }
-    void on_timer(const fr::timer& due, context_for<std::string>& context) {
-      context.emit(context.key() + " " + cell_text(due.when));
-    }
-  };
-  clocked run({e("a", 5)});
-  run.from->splits[0].back() = w(30);
-  for (const std::size_t pause_after : {1U, 2U}) {
-    run.from->pause_after = pause_after;
-    absl::StatusOr<fr::job> job = run.start<std::string>(once{});
-    REQUIRE(job.ok());
-    if (pause_after == 1) wait_for(*job, [&] { return job->metrics().records() == 1; });
-    if (pause_after == 1) job->stop();
-    REQUIRE(job->wait().ok());
-  }
-  REQUIRE(run.rows->rows == rows_of_text{"a 20@19"});
-}
 
 TEST_CASE("case 70: a large backlog of timers is worked off in slices, and the watermark follows",
           "[semantics][process][timers]") {
@@ -178,42 +54,6 @@ TEST_CASE("case 70: a large backlog of timers is worked off in slices, and the w
   REQUIRE(got.rows.size() == 100);
   REQUIRE(got.rows.front() == "1000@999");
   REQUIRE(got.rows.back() == "100000@99999");
-}
-
-namespace {
-
-struct last_value {
-  fr::value_state<std::int64_t> value{
-      fr::ttl{.after = 100us, .time = fr::time_domain::processing_time}};
-};
-BOOST_DESCRIBE_STRUCT(last_value, (), (value))
-
-}  // namespace
-
-TEST_CASE("case 88: state expires by processing time, which counts while the job is down",
-          "[semantics][process][ttl]") {
-  const auto remember =
-      fr::stateful<last_value>([](const event& each, last_value& mine, auto& context) {
-        context.emit(mine.value.value_or(-1));
-        mine.value.set(each.value);
-      });
-  clocked run({e("a", 1, 7), e("a", 2, 8), e("a", 3, 9)});
-  std::uint64_t records = 0;
-  const auto one_record = [&](fr::duration passed) {
-    run.from->pause_after = 1;
-    absl::StatusOr<fr::job> job = run.start<std::int64_t>(remember);
-    REQUIRE(job.ok());
-    ++records;  // Counts go on from run to run.
-    wait_for(*job, [&] { return job->metrics().records() == records; });
-    job->stop();
-    REQUIRE(job->wait().ok());
-    REQUIRE(job->summary().unpromised == std::vector<std::string>{"processing time"});
-    run.clock.advance(passed);
-  };
-  one_record(99us);
-  one_record(100us);
-  one_record(0us);
-  REQUIRE(run.rows->rows == rows_of_text{"-1@1", "7@2", "-1@3"});
 }
 
 TEST_CASE("an exception in a function names the operator and the record", "[process][failure]") {
@@ -366,6 +206,15 @@ TEST_CASE("streams of two pipelines cannot be connected", "[process][broadcast]"
   REQUIRE_THAT(refusal_of([&] { fr::connect(events, limits); }),
                Catch::Matchers::Contains("different pipelines"));
 }
+
+namespace {
+
+struct last_value {
+  fr::value_state<std::int64_t> value;
+};
+BOOST_DESCRIBE_STRUCT(last_value, (), (value))
+
+}  // namespace
 
 TEST_CASE("a time to live that cannot be meant is refused while composing", "[process][ttl]") {
   fr::pipeline p("hasty");

@@ -42,8 +42,9 @@ struct process_slot {
 template <class Shared>
 struct process_summary {
   timestamp frontier = timestamp_min;
+  bool used_processing_time = false;
   Shared shared{};
-  BOOST_DESCRIBE_CLASS(process_summary, (), (frontier, shared), (), ())
+  BOOST_DESCRIBE_CLASS(process_summary, (), (frontier, used_processing_time, shared), (), ())
 };
 
 template <class T, class KeyOf, class Broadcast, class Out, class F, class... Tags>
@@ -128,7 +129,9 @@ class process_operator final : public resumable_operator<T, Out> {
   }
 
   void snapshot(state_writer& to) override {
-    to.summary(to_bytes(process_summary<shared>{core_.frontier, shared_}), core_.frontier);
+    to.summary(
+        to_bytes(process_summary<shared>{core_.frontier, core_.used_processing_time, shared_}),
+        core_.frontier);
     table_.take_changes(
         [&](std::uint64_t hash, const key& of, const slot& kept) {
           std::string bytes;
@@ -148,6 +151,7 @@ class process_operator final : public resumable_operator<T, Out> {
     core_.now.event_time = summary->frontier;
     core_.now.processing_time = this->context().task->now();
     this->restore_watermark(summary->frontier);
+    core_.used_processing_time = summary->used_processing_time;
     shared_ = std::move(summary->shared);
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       auto of = from_bytes<key>(key_bytes);
