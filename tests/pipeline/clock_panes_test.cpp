@@ -65,21 +65,22 @@ TEST_CASE("a pane of processing time comes at the multiples of its period, to ke
       {e("a", 1), e("b", 2), e("a", 3), e("a", 12), e("b", 13), e("b", 21), e("clock", 22)});
   rows_of_text rows = job.run();
   std::erase_if(rows, [](const std::string& row) { return row.front() == 'c'; });
-  REQUIRE(rows == rows_of_text{"b|0|1000|1|early|0|0@999", "a|0|1000|3|early|0|0@999",
-                               "b|0|1000|3|early|1|0@999", "b|0|1000|3|on_time|2|0@999",
-                               "a|0|1000|3|on_time|1|0@999"});
+  REQUIRE(rows == rows_of_text{"b|0|1000|1|early|0|false@999", "a|0|1000|3|early|0|false@999",
+                               "b|0|1000|3|early|1|false@999", "b|0|1000|3|on_time|2|false@999",
+                               "a|0|1000|3|on_time|1|false@999"});
 }
 
 TEST_CASE("a clock that jumps over several periods makes one pane", "[pipeline][panes]") {
   const clocked_job job({e("a", 1), e("clock", 95), e("clock", 96)});
   rows_of_text rows = job.run();
   std::erase_if(rows, [](const std::string& row) { return row.front() == 'c'; });
-  REQUIRE(rows == rows_of_text{"a|0|1000|1|early|0|0@999", "a|0|1000|1|on_time|1|0@999"});
+  REQUIRE(rows == rows_of_text{"a|0|1000|1|early|0|false@999", "a|0|1000|1|on_time|1|false@999"});
 }
 
 TEST_CASE("panes of processing time that are pending at the end of the input are dropped",
           "[pipeline][panes]") {
-  REQUIRE(clocked_job({e("a", 1), e("a", 12)}).run() == rows_of_text{"a|0|1000|2|on_time|0|0@999"});
+  REQUIRE(clocked_job({e("a", 1), e("a", 12)}).run() ==
+          rows_of_text{"a|0|1000|2|on_time|0|false@999"});
 }
 
 TEST_CASE("panes of processing time that were due while the job was down come when it is back",
@@ -95,9 +96,10 @@ TEST_CASE("panes of processing time that were due while the job was down come wh
   job.from->crash_after = 100;
   job.clock.move_to(tick(200));
   rows_of_text rows = job.run(options);
-  REQUIRE(rows.front() == "a|0|1000|2|early|0|0@999");
-  REQUIRE(sorted(rows) == rows_of_text{"a|0|1000|2|early|0|0@999", "a|0|1000|2|on_time|1|0@999",
-                                       "b|0|1000|2|on_time|0|0@999"});
+  REQUIRE(rows.front() == "a|0|1000|2|early|0|false@999");
+  REQUIRE(sorted(rows) == rows_of_text{"a|0|1000|2|early|0|false@999",
+                                       "a|0|1000|2|on_time|1|false@999",
+                                       "b|0|1000|2|on_time|0|false@999"});
 }
 
 TEST_CASE("a pane of processing time comes while its source is silent", "[pipeline][panes]") {
@@ -117,7 +119,7 @@ TEST_CASE("a pane of processing time comes while its source is silent", "[pipeli
   wait_for([](const auto& metrics) { return metrics.of("to", "rows").records_in == 1; });
   started->stop();
   REQUIRE(started->wait().ok());
-  REQUIRE(job.rows->rows == rows_of_text{"a|0|1000|2|early|0|0@999"});
+  REQUIRE(job.rows->rows == rows_of_text{"a|0|1000|2|early|0|false@999"});
 }
 
 TEST_CASE("deadlines of keys that come and go within one period do not pile up",
@@ -130,6 +132,6 @@ TEST_CASE("deadlines of keys that come and go within one period do not pile up",
   const rows_of_text rows = clocked_job(split).run();
   REQUIRE(rows.size() == 5000);
   REQUIRE(std::all_of(rows.begin(), rows.end(), [](const std::string& row) {
-    return row.find("|1|on_time|0|0@") != std::string::npos;
+    return row.find("|1|on_time|0|false@") != std::string::npos;
   }));
 }

@@ -76,17 +76,19 @@ TEST_CASE("periods of panes must not be negative, and something must be emitted"
 
 TEST_CASE("early panes are named among what the promise does not cover, other panes are not",
           "[pipeline][panes]") {
-  const auto unpromised = [](fr::panes when) {
+  const auto unpromised = [](fr::panes when, std::size_t splits) {
     fr::run_summary summary;
-    (void)rows_of(script_of({events_at({1, 2})}), when, {}, &summary);
+    (void)rows_of(script_of(event_splits(splits, events_at({1, 2}))), when, {}, &summary);
     return summary.unpromised;
   };
   const std::vector<std::string> early = {"early panes"};
-  REQUIRE(unpromised({.every = 1us}) == early);
-  REQUIRE(unpromised({.every_processing_time = 1us}) == early);
-  REQUIRE(unpromised({.every_count = 1}) == early);
-  REQUIRE(
-      unpromised({.late = fr::late_firing::at_close, .mode = fr::accumulation::retract}).empty());
+  REQUIRE(unpromised({.every = 1us}, 1) == early);
+  REQUIRE(unpromised({.every_processing_time = 1us}, 1) == early);
+  REQUIRE(unpromised({.every = 1us, .every_count = 2}, 1) == early);
+  REQUIRE(unpromised({.every_count = 2}, 2) == early);
+  REQUIRE(unpromised({.every_count = 2}, 1).empty());
+  REQUIRE(unpromised({.late = fr::late_firing::at_close, .mode = fr::accumulation::retract}, 2)
+              .empty());
 }
 
 TEST_CASE("changed panes are refused with both of them", "[pipeline][panes][resume]") {
@@ -145,8 +147,8 @@ TEST_CASE("with_panes gives rows that flatten with their pane, and match structs
   paned.as<shown_row>() | fr::to("rows", keep_rows_in(rows));
   windows | fr::to("plain", keep_rows_in(plain));
   (void)run_to_end(p);
-  REQUIRE(rows->rows == rows_of_text{"a|100|2|early|0|0@99", "a|100|2|early|0|1@99",
-                                     "a|100|2|on_time|1|0@99", "a|200|1|on_time|0|0@199"});
+  REQUIRE(rows->rows == rows_of_text{"a|100|2|early|0|false@99", "a|100|2|early|0|true@99",
+                                     "a|100|2|on_time|1|false@99", "a|200|1|on_time|0|false@199"});
   REQUIRE(plain->rows ==
           rows_of_text{"a|0|100|2@99", "a|0|100|2@99", "a|0|100|2@99", "a|100|200|1@199"});
 }

@@ -14,6 +14,7 @@
 #include <freshet/pipeline/windowing.hpp>
 #include <freshet/pipeline/with_panes.hpp>
 
+#include <functional>
 #include <map>
 #include <tuple>
 
@@ -195,10 +196,11 @@ class naive_panes {
 };
 
 /// What the library makes of a case, read in chunks of up to, or exactly, `chunk` records.
-/// `make_windows(keyed)`: the windows, with or without panes.
-template <class MakeWindows>
+/// `make_windows(keyed)`: the windows, with or without panes; `prepare(events)`: what comes before.
+template <class MakeWindows, class Prepare = std::identity>
 pane_outcome computed_panes(const pane_case& of, const MakeWindows& make_windows, std::size_t chunk,
-                            std::optional<std::uint64_t> seed = std::nullopt) {
+                            std::optional<std::uint64_t> seed = std::nullopt,
+                            const Prepare& prepare = {}) {
   auto from = script_of(of.splits);
   from->chunk_max = chunk;
   from->chunks_vary = seed.has_value();
@@ -206,8 +208,9 @@ pane_outcome computed_panes(const pane_case& of, const MakeWindows& make_windows
   const auto rows = keeper();
   const auto late = keeper();
   pipeline p("panes");
-  const auto keyed = p.from("events", scripted<event>(from)) |
-                     event_time(&event::at, bounded_disorder{of.disorder}) | key_by(&event::key);
+  const stream<event> events = p.from("events", scripted<event>(from)) |
+                               event_time(&event::at, bounded_disorder{of.disorder});
+  const auto keyed = prepare(events) | key_by(&event::key);
   const auto windows =
       make_windows(keyed) | aggregate("windows", count("count"), collect("all", &event::value));
   windows | with_panes() | to("rows", keep_rows_in(rows));

@@ -2,12 +2,14 @@
 // panes, the rows at the end of windows and those of late records.
 #include "semantics/naive_panes.hpp"
 
+#include <freshet/pipeline/ordering.hpp>
 #include <freshet/window/session.hpp>
 #include <freshet/window/sliding.hpp>
 #include <freshet/window/tumbling.hpp>
 
 namespace fr = freshet;
 using namespace freshet::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -104,4 +106,26 @@ TEST_CASE("case 110: early panes change no row at the end of a window, however t
   compare_final_rows(74, some_tumbling);
   compare_final_rows(75, some_sliding);
   compare_final_rows(76, some_session);
+}
+
+TEST_CASE("panes by count below ordered do not depend on how several splits are cut",
+          "[semantics][panes][oracle]") {
+  std::mt19937_64 random(77);
+  const auto rows_of = [](const pane_case& of, std::size_t chunk, std::uint64_t seed) {
+    const auto windows = [&of](const auto& keyed) {
+      return keyed | fr::window(fr::tumbling{20us}, of.options, of.when);
+    };
+    pane_outcome found = computed_panes(of, windows, chunk, seed, fr::ordered("order"));
+    for (auto& [key, rows] : found.rows) rows = sorted(std::move(rows));
+    found.late = sorted(std::move(found.late));
+    return found;
+  };
+  for (int round = 0; round < 60; ++round) {
+    pane_case of = random_pane_case(random, 2 + random() % 2);
+    of.when.every = fr::duration{0};
+    of.when.every_count = 1 + random() % 4;
+    INFO("round " << round << ", " << described(of));
+    const pane_outcome wanted = rows_of(of, 1, 0);
+    for (const std::size_t chunk : {2U, 7U, 1024U}) REQUIRE(rows_of(of, chunk, random()) == wanted);
+  }
 }

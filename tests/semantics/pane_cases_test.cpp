@@ -63,8 +63,8 @@ const fr::panes retracting{.mode = fr::accumulation::retract};
 TEST_CASE("case 38, 39: a discarding late pane holds the late record alone", "[semantics][panes]") {
   const shown got = show({e(500), w(1500), e(1300), w(2300), e(1997), w(6000), e(1998)},
                          fr::tumbling{2000us}, {.allowed_lateness = 500us}, discarding);
-  REQUIRE(got.rows == rows_of_text{"a|0|2000|2|[500,1300]|on_time|0|0@1999",
-                                   "a|0|2000|1|[1997]|late|1|0@1999"});
+  REQUIRE(got.rows == rows_of_text{"a|0|2000|2|[500,1300]|on_time|0|false@1999",
+                                   "a|0|2000|1|[1997]|late|1|false@1999"});
   REQUIRE(got.late == rows_of_text{"a|1998|1998@1998"});
 }
 
@@ -75,7 +75,7 @@ TEST_CASE("case 44: a count on the global window fires with every 4th record of 
             e("b", 1000), e("b", 7)},
            fr::global_window{}, never, {.every_count = 4, .mode = fr::accumulation::discard});
   REQUIRE(got.rows ==
-          rows_of_text{"b" + all_of_time + "4|[1,1000,2998,3999]|early|0|0" + last_time});
+          rows_of_text{"b" + all_of_time + "4|[1,1000,2998,3999]|early|0|false" + last_time});
   REQUIRE(got.late.empty());
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("case 44: the global window fires at the end of the input, unless it i
           "[semantics][panes]") {
   const std::vector<event> split = {e(5), w(1000), e(1)};
   REQUIRE(show(split, fr::global_window{}, {}, {}).rows ==
-          rows_of_text{"a" + all_of_time + "2|[1,5]|on_time|0|0" + last_time});
+          rows_of_text{"a" + all_of_time + "2|[1,5]|on_time|0|false" + last_time});
   REQUIRE(show(split, fr::global_window{}, never, {.every_count = 9}).rows.empty());
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("case 45: a window that only counts never fires on the watermark", "[s
   const shown got = show({e(1), w(20), e(21), e(22), e(23), w(50)}, fr::tumbling{10us}, never,
                          {.every_count = 2});
   // Neither [0, 10) nor the third record of [20, 30) ever shows.
-  REQUIRE(got.rows == rows_of_text{"a|20|30|2|[21,22]|early|0|0@29"});
+  REQUIRE(got.rows == rows_of_text{"a|20|30|2|[21,22]|early|0|false@29"});
 }
 
 TEST_CASE("case 46: a period on the global window fires keys at its multiples if they have news",
@@ -101,18 +101,20 @@ TEST_CASE("case 46: a period on the global window fires keys at its multiples if
                          fr::global_window{}, never, {.every = 1000us});
   //  a      b|      ba       |        |  b      |
   //  0      1000             2000     3000      4000
-  REQUIRE(got.rows == rows_of_text{"a" + all_of_time + "1|[100]|early|0|0" + last_time,
-                                   "a" + all_of_time + "2|[100,1200]|early|1|0" + last_time,
-                                   "b" + all_of_time + "2|[500,1000]|early|0|0" + last_time,
-                                   "b" + all_of_time + "3|[500,1000,3200]|early|1|0" + last_time});
+  REQUIRE(got.rows ==
+          rows_of_text{"a" + all_of_time + "1|[100]|early|0|false" + last_time,
+                       "a" + all_of_time + "2|[100,1200]|early|1|false" + last_time,
+                       "b" + all_of_time + "2|[500,1000]|early|0|false" + last_time,
+                       "b" + all_of_time + "3|[500,1000,3200]|early|1|false" + last_time});
 }
 
 TEST_CASE("a watermark that jumps over several multiples makes one early pane per window",
           "[semantics][panes]") {
   const shown got =
       show({e(1), e(2), w(57), e(3), w(98)}, fr::tumbling{100us}, {}, {.every = 10us});
-  REQUIRE(got.rows == rows_of_text{"a|0|100|2|[1,2]|early|0|0@99", "a|0|100|3|[1,2,3]|early|1|0@99",
-                                   "a|0|100|3|[1,2,3]|on_time|2|0@99"});
+  REQUIRE(got.rows == rows_of_text{"a|0|100|2|[1,2]|early|0|false@99",
+                                   "a|0|100|3|[1,2,3]|early|1|false@99",
+                                   "a|0|100|3|[1,2,3]|on_time|2|false@99"});
 }
 
 TEST_CASE("the first watermark passes the multiples after the records that came before it",
@@ -120,9 +122,9 @@ TEST_CASE("the first watermark passes the multiples after the records that came 
   // All in one batch, so that the first watermark is 58.
   const shown got = show({e(1), e(2), w(57)}, fr::tumbling{100us}, {}, {.every = 50us}, 1024);
   REQUIRE(got.rows ==
-          rows_of_text{"a|0|100|2|[1,2]|early|0|0@99", "a|0|100|2|[1,2]|on_time|1|0@99"});
+          rows_of_text{"a|0|100|2|[1,2]|early|0|false@99", "a|0|100|2|[1,2]|on_time|1|false@99"});
   const shown none = show({e(51), e(52), w(57)}, fr::tumbling{100us}, {}, {.every = 50us}, 1024);
-  REQUIRE(none.rows == rows_of_text{"a|0|100|2|[51,52]|on_time|0|0@99"});
+  REQUIRE(none.rows == rows_of_text{"a|0|100|2|[51,52]|on_time|0|false@99"});
 }
 
 TEST_CASE("case 43: without news there is no early pane, and no empty discarding one",
@@ -130,19 +132,20 @@ TEST_CASE("case 43: without news there is no early pane, and no empty discarding
   const std::vector<event> split = {e(1), w(12), w(22), w(32), w(99)};
   const fr::panes when{.every = 10us};
   REQUIRE(show(split, fr::tumbling{100us}, {}, when).rows ==
-          rows_of_text{"a|0|100|1|[1]|early|0|0@99", "a|0|100|1|[1]|on_time|1|0@99"});
+          rows_of_text{"a|0|100|1|[1]|early|0|false@99", "a|0|100|1|[1]|on_time|1|false@99"});
   fr::panes new_ones = when;
   new_ones.mode = fr::accumulation::discard;
   REQUIRE(show(split, fr::tumbling{100us}, {}, new_ones).rows ==
-          rows_of_text{"a|0|100|1|[1]|early|0|0@99"});
+          rows_of_text{"a|0|100|1|[1]|early|0|false@99"});
 }
 
 TEST_CASE("a retracting on-time pane takes back the early one, also when it says the same",
           "[semantics][panes]") {
   const shown got = show({e(1), w(12), w(99)}, fr::tumbling{100us}, {},
                          {.every = 10us, .mode = fr::accumulation::retract});
-  REQUIRE(got.rows == rows_of_text{"a|0|100|1|[1]|early|0|0@99", "a|0|100|1|[1]|early|0|1@99",
-                                   "a|0|100|1|[1]|on_time|1|0@99"});
+  REQUIRE(got.rows == rows_of_text{"a|0|100|1|[1]|early|0|false@99",
+                                   "a|0|100|1|[1]|early|0|true@99",
+                                   "a|0|100|1|[1]|on_time|1|false@99"});
 }
 
 TEST_CASE("late panes may wait for the close, and hold everything or what came late",
@@ -150,12 +153,12 @@ TEST_CASE("late panes may wait for the close, and hold everything or what came l
   const std::vector<event> split = {e(1), w(12), e(2), e(3), w(19), w(20), e("b", 4), w(29)};
   fr::panes when{.late = fr::late_firing::at_close};
   REQUIRE(show(split, fr::tumbling{10us}, lateness_20, when).rows ==
-          rows_of_text{"a|0|10|1|[1]|on_time|0|0@9", "a|0|10|3|[1,2,3]|late|1|0@9",
-                       "b|0|10|1|[4]|late|0|0@9"});
+          rows_of_text{"a|0|10|1|[1]|on_time|0|false@9", "a|0|10|3|[1,2,3]|late|1|false@9",
+                       "b|0|10|1|[4]|late|0|false@9"});
   when.mode = fr::accumulation::discard;
   REQUIRE(show(split, fr::tumbling{10us}, lateness_20, when).rows ==
-          rows_of_text{"a|0|10|1|[1]|on_time|0|0@9", "a|0|10|2|[2,3]|late|1|0@9",
-                       "b|0|10|1|[4]|late|0|0@9"});
+          rows_of_text{"a|0|10|1|[1]|on_time|0|false@9", "a|0|10|2|[2,3]|late|1|false@9",
+                       "b|0|10|1|[4]|late|0|false@9"});
 }
 
 TEST_CASE("case 49: grace is an allowed lateness: updates for each record, or one final row",
@@ -164,56 +167,61 @@ TEST_CASE("case 49: grace is an allowed lateness: updates for each record, or on
   const fr::window_options grace{.allowed_lateness = 1us};
   const shown updates = show(split, fr::tumbling{2us}, grace, {.every_count = 1});
   // Beside Kafka's updates the window's end shows what holds then.
-  REQUIRE(updates.rows == rows_of_text{"a|0|2|1|[0]|early|0|0@1", "a|0|2|2|[0,1]|early|1|0@1",
-                                       "a|2|4|1|[2]|early|0|0@3", "a|0|2|2|[0,1]|on_time|2|0@1",
-                                       "a|0|2|3|[0,1,1]|late|3|0@1", "a|0|2|4|[0,0,1,1]|late|4|0@1",
-                                       "a|4|6|1|[5]|early|0|0@5", "a|2|4|1|[2]|on_time|1|0@3",
-                                       "a|4|6|1|[5]|on_time|1|0@5"});
+  REQUIRE(updates.rows ==
+          rows_of_text{"a|0|2|1|[0]|early|0|false@1", "a|0|2|2|[0,1]|early|1|false@1",
+                       "a|2|4|1|[2]|early|0|false@3", "a|0|2|2|[0,1]|on_time|2|false@1",
+                       "a|0|2|3|[0,1,1]|late|3|false@1", "a|0|2|4|[0,0,1,1]|late|4|false@1",
+                       "a|4|6|1|[5]|early|0|false@5", "a|2|4|1|[2]|on_time|1|false@3",
+                       "a|4|6|1|[5]|on_time|1|false@5"});
   REQUIRE(updates.late == rows_of_text{"a|0|0@0"});
   const shown final =
       show(split, fr::tumbling{2us}, {.allowed_lateness = 1us, .fire = fr::firing::at_close}, {});
-  REQUIRE(final.rows == rows_of_text{"a|0|2|4|[0,0,1,1]|on_time|0|0@1", "a|2|4|1|[2]|on_time|0|0@3",
-                                     "a|4|6|1|[5]|on_time|0|0@5"});
+  REQUIRE(final.rows == rows_of_text{"a|0|2|4|[0,0,1,1]|on_time|0|false@1",
+                                     "a|2|4|1|[2]|on_time|0|false@3",
+                                     "a|4|6|1|[5]|on_time|0|false@5"});
 }
 
 TEST_CASE("case 59: a late record that enlarges a fired session: all, the new part, or instead",
           "[semantics][panes]") {
   const std::vector<event> split = {e(0), w(15), e(5), w(99)};
   REQUIRE(show(split, gap_10, lateness_20, {}).rows ==
-          rows_of_text{"a|0|10|1|[0]|on_time|0|0@9", "a|0|15|2|[0,5]|late|1|0@14"});
+          rows_of_text{"a|0|10|1|[0]|on_time|0|false@9", "a|0|15|2|[0,5]|late|1|false@14"});
   REQUIRE(show(split, gap_10, lateness_20, discarding).rows ==
-          rows_of_text{"a|0|10|1|[0]|on_time|0|0@9", "a|0|15|1|[5]|late|1|0@14"});
+          rows_of_text{"a|0|10|1|[0]|on_time|0|false@9", "a|0|15|1|[5]|late|1|false@14"});
   REQUIRE(show(split, gap_10, lateness_20, retracting).rows ==
-          rows_of_text{"a|0|10|1|[0]|on_time|0|0@9", "a|0|10|1|[0]|on_time|0|1@9",
-                       "a|0|15|2|[0,5]|late|1|0@14"});
+          rows_of_text{"a|0|10|1|[0]|on_time|0|false@9", "a|0|10|1|[0]|on_time|0|true@9",
+                       "a|0|15|2|[0,5]|late|1|false@14"});
 }
 
 TEST_CASE("case 59: an enlarged session that is not over takes its parts back when it fires",
           "[semantics][panes]") {
   const shown got = show({e(0), w(11), e(5), w(13), e(6), w(99)}, gap_10, lateness_20, retracting);
-  REQUIRE(got.rows == rows_of_text{"a|0|10|1|[0]|on_time|0|0@9", "a|0|10|1|[0]|on_time|0|1@9",
-                                   "a|0|16|3|[0,5,6]|on_time|1|0@15"});
+  REQUIRE(got.rows == rows_of_text{"a|0|10|1|[0]|on_time|0|false@9",
+                                   "a|0|10|1|[0]|on_time|0|true@9",
+                                   "a|0|16|3|[0,5,6]|on_time|1|false@15"});
 }
 
 TEST_CASE("case 60: a late record that bridges two fired sessions takes back the rows of both",
           "[semantics][panes]") {
   const std::vector<event> split = {e(0), e(15), w(25), e(8), w(99)};
   REQUIRE(show(split, gap_10, lateness_20, retracting).rows ==
-          rows_of_text{"a|0|10|1|[0]|on_time|0|0@9", "a|15|25|1|[15]|on_time|0|0@24",
-                       "a|0|10|1|[0]|on_time|0|1@9", "a|15|25|1|[15]|on_time|0|1@24",
-                       "a|0|25|3|[0,8,15]|late|2|0@24"});
-  REQUIRE(show(split, gap_10, lateness_20, discarding).rows.back() == "a|0|25|1|[8]|late|2|0@24");
+          rows_of_text{"a|0|10|1|[0]|on_time|0|false@9", "a|15|25|1|[15]|on_time|0|false@24",
+                       "a|0|10|1|[0]|on_time|0|true@9", "a|15|25|1|[15]|on_time|0|true@24",
+                       "a|0|25|3|[0,8,15]|late|2|false@24"});
+  REQUIRE(show(split, gap_10, lateness_20, discarding).rows.back() ==
+          "a|0|25|1|[8]|late|2|false@24");
   // The second one has not fired: nothing of it is out, and nothing is taken back at once.
   REQUIRE(show({e(0), e(15), w(20), e(8), w(99)}, gap_10, lateness_20, retracting).rows ==
-          rows_of_text{"a|0|10|1|[0]|on_time|0|0@9", "a|0|10|1|[0]|on_time|0|1@9",
-                       "a|0|25|3|[0,8,15]|on_time|1|0@24"});
+          rows_of_text{"a|0|10|1|[0]|on_time|0|false@9", "a|0|10|1|[0]|on_time|0|true@9",
+                       "a|0|25|3|[0,8,15]|on_time|1|false@24"});
 }
 
 TEST_CASE("case 61: what has been taken back once is not taken back again", "[semantics][panes]") {
   const shown got = show({e(0), w(15), e(5), e(4), w(40), e(3)}, gap_10, lateness_20, retracting);
-  REQUIRE(got.rows == rows_of_text{"a|0|10|1|[0]|on_time|0|0@9", "a|0|10|1|[0]|on_time|0|1@9",
-                                   "a|0|15|2|[0,5]|late|1|0@14", "a|0|15|2|[0,5]|late|1|1@14",
-                                   "a|0|15|3|[0,4,5]|late|2|0@14"});
+  REQUIRE(got.rows ==
+          rows_of_text{"a|0|10|1|[0]|on_time|0|false@9", "a|0|10|1|[0]|on_time|0|true@9",
+                       "a|0|15|2|[0,5]|late|1|false@14", "a|0|15|2|[0,5]|late|1|true@14",
+                       "a|0|15|3|[0,4,5]|late|2|false@14"});
   REQUIRE(got.late == rows_of_text{"a|3|3@3"});
 }
 
@@ -224,8 +232,8 @@ TEST_CASE("case 62: sessions with gaps of their own end at the furthest end of t
     return fr::duration{gaps.count(each.value) > 0 ? gaps.at(each.value) : 1};
   });
   const shown got = show({e(0), e(20), e(70), e(90), e(100), w(299)}, windows, {}, {});
-  REQUIRE(got.rows ==
-          rows_of_text{"a|0|100|3|[0,20,70]|on_time|0|0@99", "a|100|101|1|[100]|on_time|0|0@100"});
+  REQUIRE(got.rows == rows_of_text{"a|0|100|3|[0,20,70]|on_time|0|false@99",
+                                   "a|100|101|1|[100]|on_time|0|false@100"});
   REQUIRE(got.late.empty());
 }
 
@@ -233,9 +241,10 @@ TEST_CASE("case 63: merging sessions that have shown themselves takes their rows
           "[semantics][panes]") {
   const shown got =
       show({e(0), e(5)}, gap_10, {}, {.every_count = 1, .mode = fr::accumulation::retract});
-  REQUIRE(got.rows == rows_of_text{"a|0|10|1|[0]|early|0|0@9", "a|0|10|1|[0]|early|0|1@9",
-                                   "a|0|15|2|[0,5]|early|1|0@14", "a|0|15|2|[0,5]|early|1|1@14",
-                                   "a|0|15|2|[0,5]|on_time|2|0@14"});
+  REQUIRE(got.rows == rows_of_text{"a|0|10|1|[0]|early|0|false@9", "a|0|10|1|[0]|early|0|true@9",
+                                   "a|0|15|2|[0,5]|early|1|false@14",
+                                   "a|0|15|2|[0,5]|early|1|true@14",
+                                   "a|0|15|2|[0,5]|on_time|2|false@14"});
 }
 
 TEST_CASE("case 89: counts, panes and emitted rows are kept by key and window",
@@ -249,8 +258,9 @@ TEST_CASE("case 89: counts, panes and emitted rows are kept by key and window",
   const fr::window_options options{.allowed_lateness = 5us};
   const rows_of_text alone = show(one, fr::tumbling{10us}, options, when).rows;
   rows_of_text beside = show(both, fr::tumbling{10us}, options, when).rows;
-  REQUIRE(alone == rows_of_text{"a|0|10|1|[1]|on_time|0|0@9", "a|0|10|1|[1]|on_time|0|1@9",
-                                "a|0|10|2|[1,4]|late|1|0@9", "a|10|20|1|[11]|on_time|0|0@19"});
+  REQUIRE(alone == rows_of_text{"a|0|10|1|[1]|on_time|0|false@9", "a|0|10|1|[1]|on_time|0|true@9",
+                                "a|0|10|2|[1,4]|late|1|false@9",
+                                "a|10|20|1|[11]|on_time|0|false@19"});
   std::erase_if(beside, [](const std::string& row) { return row.front() == 'b'; });
   REQUIRE(beside == alone);
 }
@@ -260,7 +270,8 @@ TEST_CASE("early panes fill the time between the end of a window and its close, 
   const fr::window_options at_close{.allowed_lateness = 20us, .fire = fr::firing::at_close};
   const shown got = show({e(1), w(11), e(2), w(16), e(3), w(29), e(4)}, fr::tumbling{10us},
                          at_close, {.every_count = 2});
-  REQUIRE(got.rows == rows_of_text{"a|0|10|2|[1,2]|early|0|0@9", "a|0|10|3|[1,2,3]|on_time|1|0@9"});
+  REQUIRE(got.rows ==
+          rows_of_text{"a|0|10|2|[1,2]|early|0|false@9", "a|0|10|3|[1,2,3]|on_time|1|false@9"});
   REQUIRE(got.late == rows_of_text{"a|4|4@4"});
 }
 
@@ -268,6 +279,7 @@ TEST_CASE("without an end, counts go on after it and are then late", "[semantics
   const fr::window_options options{.allowed_lateness = 20us, .fire = fr::firing::never};
   const shown got = show({e(1), e(2), w(11), e(3), e(4), w(29), e(5)}, fr::tumbling{10us}, options,
                          {.every_count = 2});
-  REQUIRE(got.rows == rows_of_text{"a|0|10|2|[1,2]|early|0|0@9", "a|0|10|4|[1,2,3,4]|late|1|0@9"});
+  REQUIRE(got.rows ==
+          rows_of_text{"a|0|10|2|[1,2]|early|0|false@9", "a|0|10|4|[1,2,3,4]|late|1|false@9"});
   REQUIRE(got.late == rows_of_text{"a|5|5@5"});
 }

@@ -56,9 +56,10 @@ enum class accumulation : std::uint8_t {
 /// The third argument of `window`: panes beside the one at the window's end.
 ///
 /// An early pane comes only for keys and windows that got records since their last pane. It depends
-/// on what had arrived by then, so that `run_summary::unpromised` names "early panes". In
-/// `accumulate` mode the rows at the end of windows stay a function of the log all the same, but
-/// for their `index`; a count over a single split is one, too.
+/// on what had arrived by then, so that `run_summary::unpromised` names "early panes", but for
+/// panes by count alone where the log decides the order of arrival: over a single split, or below
+/// `ordered`. In `accumulate` mode the rows at the end of windows and those of late records stay a
+/// function of the log in any case, but for their `index`.
 /// \source Akidau et al., "The Dataflow Model", VLDB 2015, section 2.3 (triggers, and how
 ///         refinements relate).
 struct panes {
@@ -76,6 +77,11 @@ struct panes {
   constexpr bool early() const {
     return every != duration::zero() || every_processing_time != duration::zero() ||
            every_count != 0;
+  }
+  /// Whether the order of the records decides all of them.
+  constexpr bool early_by_count_alone() const {
+    return every_count != 0 && every == duration::zero() &&
+           every_processing_time == duration::zero();
   }
   /// `panes every 10s every 100 records, late at close, discard`: for the fingerprint.
   std::string describe() const;

@@ -221,7 +221,12 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     fresh.format =
         detail::describe_windows(upstream.assigner().describe(), options, upstream.when(),
                                  format_of<key>(), set.format(), format_of<T>());
-    if (upstream.when() != nullptr && upstream.when()->early()) fresh.unpromised = {"early panes"};
+    if (upstream.when() != nullptr && upstream.when()->early()) {
+      // Which record is the n-th is decided by a log of one order.
+      const bool by_count = upstream.when()->early_by_count_alone();
+      (by_count ? fresh.unpromised_by_arrival : fresh.unpromised) = {"early panes"};
+      fresh.has_timers = by_count;
+    }
     fresh.make = [key_of = keyed.key_of(), assigner = upstream.assigner(), options, set,
                   when = upstream.when() == nullptr ? panes{} : *upstream.when()] {
       if constexpr (std::is_same_v<Panes, panes>) {

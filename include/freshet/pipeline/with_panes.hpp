@@ -6,7 +6,7 @@
 
 #include <freshet/core/columns.hpp>
 #include <freshet/pipeline/detail/graph.hpp>
-#include <freshet/pipeline/detail/row_matching.hpp>
+#include <freshet/pipeline/fired_stream.hpp>
 #include <freshet/pipeline/pane.hpp>
 #include <freshet/pipeline/stream.hpp>
 #include <freshet/pipeline/transform.hpp>
@@ -45,22 +45,9 @@ struct columns<paned_row<Key, Values...>> {
   }
 };
 
-/// Window rows with their panes.
-template <class Row>
-class paned_stream : public stream<Row> {
- public:
-  using stream<Row>::stream;
-
-  /// The rows as described structs, matched by name as `aggregated_stream::as` does: `pane` becomes
-  /// a string, `pane_index` a number, `retraction` a bool.
-  template <described As>
-  stream<As> as() const {
-    return *this | map(detail::row_matcher<Row, As>(this->columns()));
-  }
-};
-
 /// `windows | with_panes() | to("rows", csv::write(path))` writes the pane of each row, too.
-/// Throws `std::invalid_argument` when a column of the rows has one of the new names.
+/// As structs (`as<Row>()`) the rows have a string `pane`, a number `pane_index` and a bool
+/// `retraction`. Throws `std::invalid_argument` when a column of the rows has one of the new names.
 inline auto with_panes() {
   return []<class Key, class... Values>(const stream<window_row<Key, Values...>>& upstream) {
     using row = window_row<Key, Values...>;
@@ -69,7 +56,7 @@ inline auto with_panes() {
     for (std::string& name : columns<paned>::extra_names()) names.push_back(std::move(name));
     detail::require_distinct("with_panes", names);
     const stream<paned> rows = upstream | map([](const row& each) { return paned{each}; });
-    return paned_stream<paned>(rows.graph(), rows.from(), std::move(names));
+    return fired_stream<paned>(rows.graph(), rows.from(), std::move(names));
   };
 }
 

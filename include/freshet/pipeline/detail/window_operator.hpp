@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,7 @@ namespace freshet::detail {
 template <class T>
 struct held_record {
   timestamp entry_frontier = timestamp_min;
+  std::uint64_t arrival = 0;  ///< Counts up where arrival decides; 0 elsewhere.
   timestamp at = timestamp_min;
   std::uint64_t sequence = 0;
   std::uint32_t split = 0;
@@ -41,11 +43,11 @@ struct held_record {
   position where() const { return {sequence, split, fanout}; }
   /// Turns a vector into a heap with the earliest turn on top.
   friend bool operator<(const held_record& a, const held_record& b) {
-    if (a.entry_frontier != b.entry_frontier) return a.entry_frontier > b.entry_frontier;
-    return a.where() > b.where();
+    return std::tuple(a.entry_frontier, a.arrival, a.where()) >
+           std::tuple(b.entry_frontier, b.arrival, b.where());
   }
-  BOOST_DESCRIBE_CLASS(held_record, (), (entry_frontier, at, sequence, split, fanout, hash, value),
-                       (), ())
+  BOOST_DESCRIBE_CLASS(held_record, (),
+                       (entry_frontier, arrival, at, sequence, split, fanout, hash, value), (), ())
 };
 
 template <class T>
@@ -127,7 +129,10 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
     this->restore_watermark(state->watermark);
     held_ = std::move(state->held);
     std::make_heap(held_.begin(), held_.end());
-    for (const auto& each : held_) held_frontier_ = std::max(held_frontier_, each.entry_frontier);
+    for (const auto& each : held_) {
+      held_frontier_ = std::max(held_frontier_, each.entry_frontier);
+      arrivals_ = std::max(arrivals_, each.arrival);
+    }
     kernel_.restore(from, state->watermark);
     ask_for_call();
   }
@@ -169,8 +174,9 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   void hold(const batch<T>& rows, std::size_t row, timestamp entry_frontier) {
     held_frontier_ = std::max(held_frontier_, entry_frontier);
     const position& where = rows.positions[row];
-    held_.push_back({entry_frontier, rows.times[row], where.sequence, where.split, where.fanout,
-                     rows.hashes[row], rows.values[row]});
+    const std::uint64_t arrival = keeps_log_order() ? ++arrivals_ : 0;
+    held_.push_back({entry_frontier, arrival, rows.times[row], where.sequence, where.split,
+                     where.fanout, rows.hashes[row], rows.values[row]});
     std::push_heap(held_.begin(), held_.end());
   }
 
@@ -255,6 +261,7 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   batch<T> late_rows_;
   std::vector<held_record<T>> held_;         ///< A heap: the earliest turn on top.
   timestamp held_frontier_ = timestamp_min;  ///< The largest entry frontier that was ever held.
+  std::uint64_t arrivals_ = 0;               ///< How many were held where arrival decides.
   timestamp clock_target_ = timestamp_min;   ///< The processing time that called last.
 };
 
