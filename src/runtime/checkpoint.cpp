@@ -115,9 +115,23 @@ std::pair<std::string_view, std::string_view> different_parts(std::string_view a
 
 }  // namespace
 
+namespace {
+
+const std::string& state_name(const node& of) {
+  return of.state_name.empty() ? of.name : of.state_name;
+}
+
+/// A pipeline may lose a merge: what it had promised is in the states below it, too.
+bool may_be_dropped(const operator_record& record) {
+  return record.kind == "merge";
+}
+
+}  // namespace
+
 std::string state_identity(const node& of) {
-  const bool keeps_state = of.is == node::role::operation && (of.named || of.kind == "event_time");
-  return keeps_state ? of.kind + " '" + of.name + "'" : std::string();
+  const bool keeps_state = of.is == node::role::operation &&
+                           (of.named || of.kind == "event_time" || !of.state_name.empty());
+  return keeps_state ? of.kind + " '" + state_name(of) + "'" : std::string();
 }
 
 std::string checkpointer::place() const {
@@ -177,7 +191,10 @@ absl::Status checkpointer::match_operators() {
   }
   for (const operator_record& record : found_->operators) {
     const std::string identity = record.kind + " '" + record.name + "'";
+    // Also one that is not used again keeps its number: others must not get it.
+    states_.emplace(identity, record.state);
     const auto here = present.find(identity);
+    if (here == present.end() && may_be_dropped(record)) continue;
     if (here == present.end()) {
       return absl::FailedPreconditionError(fmt::format(
           "{}: it holds state of {}, which the pipeline does not have; keep the operator and its "
@@ -192,7 +209,6 @@ absl::Status checkpointer::match_operators() {
                       "or give a new directory",
                       place(), identity, then, now));
     }
-    states_.emplace(identity, record.state);
   }
   return absl::OkStatus();
 }
@@ -282,7 +298,7 @@ void checkpointer::collect(node_id node, runtime_operator& from, snapshot_draft&
   const auto number = states_.emplace(identity, static_cast<std::uint32_t>(states_.size())).first;
   operator_record& record = into.operators[node];
   record.kind = described.kind;
-  record.name = described.name;
+  record.name = state_name(described);
   record.format = described.format;
   record.state = number->second;
   draft_writer writer(into, record);

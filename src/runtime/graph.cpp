@@ -141,6 +141,25 @@ std::optional<node_id> graph::top_of_single_way(node_id below) const {
   return at;
 }
 
+std::string graph::origin_of(const port_of& from) const {
+  const node& here = nodes_[from.node];
+  if (!here.state_name.empty()) return "(" + here.state_name + ")";
+  if (here.name.empty() && !here.inputs.empty()) return origin_of(here.inputs.front());
+  return from.port == 0 ? here.name : fmt::format("{}:{}", here.name, from.port);
+}
+
+std::string graph::merged_name(const std::vector<port_of>& inputs) const {
+  std::string merged;
+  for (const port_of& input : inputs) merged += (merged.empty() ? "" : "+") + origin_of(input);
+  const auto taken = [this](const std::string& name) {
+    return std::any_of(nodes_.begin(), nodes_.end(),
+                       [&name](const node& each) { return each.state_name == name; });
+  };
+  std::string free = merged;
+  for (std::size_t number = 2; taken(free); ++number) free = fmt::format("{} #{}", merged, number);
+  return free;
+}
+
 void graph::want_entry_frontiers(port_of from) {
   node& here = nodes_[from.node];
   if (here.kind == "event_time") {

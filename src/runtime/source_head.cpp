@@ -32,7 +32,7 @@ absl::Status head::open_source(std::uint32_t number) {
   board_.source = number;
   board_.names = source_->splits();
   board_.frontiers.assign(board_.names.size(), timestamp_min);
-  board_.silent.assign(board_.names.size(), false);
+  board_.silent_at.assign(board_.names.size(), std::nullopt);
   if (board_.names.empty() || board_.names.size() >= splits_per_source_max) {
     return absl::InvalidArgumentError(
         fmt::format("{}: {} splits, wanted 1 to {}; give at least one file or partition, or fewer "
@@ -113,16 +113,31 @@ head::step_result head::step() {
   const std::uint64_t began = turn_;
   while (const std::optional<std::size_t> split = next_split(began)) {
     read_split(*split);
-    if (board_.silent[*split]) continue;
+    if (board_.silent_at[*split]) continue;
     // Also while others are busy, a silent split may have become idle.
-    const auto& silent = board_.silent;
-    if (std::find(silent.begin(), silent.end(), true) != silent.end()) {
-      send({.what = control::kind::tick});
+    if (std::any_of(board_.silent_at.begin(), board_.silent_at.end(),
+                    [](const auto& each) { return each.has_value(); })) {
+      send_tick();
     }
     return step_result::worked;
   }
-  send({.what = control::kind::tick});
+  send_tick();
   return step_result::idle;
+}
+
+/// A split that calls when it has something, and has not, has nothing now. One that must be asked
+/// is known only as of when it was.
+void head::send_tick() {
+  for (std::size_t split = 0; split < splits_.size(); ++split) {
+    const one_split& own = splits_[split];
+    if (!board_.silent_at[split] || own.ended) continue;
+    if (own.woken->load()) {
+      board_.silent_at[split].reset();
+    } else if (!own.reader->ask_again()) {
+      board_.silent_at[split] = context().task->now();
+    }
+  }
+  send({.what = control::kind::tick});
 }
 
 void head::read_split(std::size_t split) {
@@ -140,7 +155,8 @@ void head::deliver(std::size_t split, read_state state) {
   one_split& own = splits_[split];
   operator_counters::add(context().counters->records_in, rows_read() + dead_.size());
   operator_counters::add(context().counters->records_out, rows_read());
-  board_.silent[split] = state == read_state::idle && rows_read() == 0 && dead_.empty();
+  const bool is_silent = state == read_state::idle && rows_read() == 0 && dead_.empty();
+  board_.silent_at[split] = is_silent ? std::optional(context().task->now()) : std::nullopt;
   send_dead_letters(split);
   deliver_rows(split_number(board_.source, static_cast<std::uint32_t>(split)));
   own.idle = state == read_state::idle;

@@ -1,6 +1,17 @@
 #include <freshet/window/watermark.hpp>
 
+#include <cassert>
+
 namespace freshet {
+
+void frontier_minimum::restore(timestamp combined, const std::vector<timestamp>& frontiers) {
+  assert(frontiers.size() == inputs_.size());
+  combined_ = combined;
+  for (std::size_t input = 0; input < inputs_.size(); ++input) {
+    inputs_[input].frontier = frontiers[input];
+    inputs_[input].aligned = frontiers[input] >= combined;
+  }
+}
 
 frontier_change frontier_minimum::advance(std::size_t input, timestamp frontier) {
   one& of = inputs_[input];

@@ -6,6 +6,7 @@
 // names the operator and the record. Event times pass through unchanged. No state.
 #pragma once
 
+#include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/transform_operators.hpp>
 #include <freshet/pipeline/stream.hpp>
 
@@ -83,7 +84,8 @@ auto filter(F f) {
 }
 
 /// All records of several streams of one type, as they arrive. The watermark is the minimum over
-/// the inputs that are neither idle nor finished.
+/// the inputs that are neither idle nor finished; it is part of checkpoints, under the names of what
+/// is merged.
 /// Throws `std::invalid_argument` when only some of them have event times.
 template <class T, std::same_as<stream<T>>... More>
 stream<T> merge_streams(const stream<T>& first, const More&... more) {
@@ -104,6 +106,10 @@ stream<T> merge_streams(const stream<T>& first, const More&... more) {
         "of one pipeline");
   }
   const std::size_t ports = fresh.inputs.size();
+  if (fresh.timed) {
+    fresh.state_name = first.graph()->merged_name(fresh.inputs);
+    fresh.format = format_of<detail::merge_state>();
+  }
   fresh.make = [ports] { return std::make_unique<detail::merge_operator<T>>(ports); };
   const detail::node_id id = first.graph()->add(std::move(fresh));
   return {first.graph(), {id, 0}, first.columns()};

@@ -184,7 +184,8 @@ struct frontier_change {
 ///
 /// - An input that has never reported holds everything back.
 /// - A watermark on an idle input is ignored. An input that wakes counts again once its own
-///   frontier has caught up with the combined one.
+///   frontier has caught up with the combined one. So does an input that is behind it when a
+///   combined frontier is restored: it was idle, or catching up, or not there.
 /// - When the last active input goes idle the largest frontier seen on unfinished inputs is taken.
 /// - A frontier of `timestamp_max` finishes its input; the last one to finish ends time.
 /// \source Flink's StatusWatermarkValve, corrected for finished inputs (FLINK-38477).
@@ -197,8 +198,14 @@ class frontier_minimum {
   bool is_idle(std::size_t input) const { return inputs_[input].is == status::idle; }
   bool is_finished(std::size_t input) const { return inputs_[input].is == status::finished; }
 
-  /// Goes on from a checkpoint: nothing before `combined` is promised again.
-  void restore(timestamp combined) { combined_ = std::max(combined_, combined); }
+  /// Whether an input takes part in the minimum: it is neither idle nor finished, and has caught up.
+  /// What an input gives that does not count may lie before what is promised already.
+  bool counts(std::size_t input) const {
+    return inputs_[input].is == status::active && inputs_[input].aligned;
+  }
+
+  /// Goes on from a checkpoint, before any input has reported. `frontiers`: of the inputs, by index.
+  void restore(timestamp combined, const std::vector<timestamp>& frontiers);
 
   frontier_change advance(std::size_t input, timestamp frontier);
   frontier_change set_idle(std::size_t input);

@@ -38,10 +38,9 @@ template <class GeneratorState>
 struct split_frontier {
   GeneratorState generator{};
   timestamp promised = timestamp_min;  ///< The furthest that the generator has gone.
-  timestamp floor = timestamp_min;     ///< The combined frontier when the split rejoined it.
   jump_guard::state guard;
   bool ended = false;
-  BOOST_DESCRIBE_CLASS(split_frontier, (), (generator, promised, floor, guard, ended), (), ())
+  BOOST_DESCRIBE_CLASS(split_frontier, (), (generator, promised, guard, ended), (), ())
 };
 
 template <class GeneratorState>
@@ -74,6 +73,7 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     state_.splits.resize(board.names.size());
     minimum_ = frontier_minimum(board.names.size());
     silent_since_.resize(board.names.size());
+    only_refused_.assign(board.names.size(), false);
   }
 
   void restore(state_reader& from) override {
@@ -82,17 +82,12 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     if (restored->splits.size() > state_.splits.size()) from.fail("it knows more splits");
     restored->splits.resize(state_.splits.size());
     state_ = std::move(*restored);
-    minimum_.restore(state_.combined);
     for (std::size_t split = 0; split < state_.splits.size(); ++split) {
-      // A split that the checkpoint does not know, or that was idle, joins a minimum that has moved
-      // on without it.
-      if (frontier_of(split) < state_.combined) state_.splits[split].floor = state_.combined;
-      if (state_.splits[split].ended) {
-        (void)minimum_.finish(split);
-      } else {
-        board_->frontiers[split] = frontier_of(split);
-        (void)minimum_.advance(split, frontier_of(split));
-      }
+      board_->frontiers[split] = state_.splits[split].promised;
+    }
+    minimum_.restore(state_.combined, board_->frontiers);
+    for (std::size_t split = 0; split < state_.splits.size(); ++split) {
+      if (state_.splits[split].ended) (void)minimum_.finish(split);
     }
   }
 
@@ -110,13 +105,18 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     if (rows.empty()) return;
     this->count_in(rows.size());
     const std::size_t split = rows.positions.front().split % splits_per_source_max;
-    wake(split);
     stamp(rows, split);
     if (!refused_.empty()) send_refused(rows);
+    only_refused_[split] = rows.empty();
+    if (rows.empty()) {
+      // Nothing is known from it, so that it must not be waited for longer than for a silent one.
+      fall_idle();
+      return;
+    }
+    wake(split);
     this->count_out(rows.size());
     this->out().emit(rows);
-    board_->frontiers[split] = frontier_of(split);
-    publish(minimum_.advance(split, frontier_of(split)));
+    report(split);
   }
 
   void signal(const control& what) override {
@@ -175,10 +175,6 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
   static constexpr bool may_lack_time =
       is_optional<std::remove_cvref_t<std::invoke_result_t<const Time&, const T&>>>;
 
-  timestamp frontier_of(std::size_t split) const {
-    return std::max(state_.splits[split].floor, state_.splits[split].promised);
-  }
-
   /// Fills in the times and the rows behind their frontier; `refused_` lists rows without a usable
   /// time.
   void stamp(batch<T>& rows, std::size_t split) {
@@ -189,7 +185,9 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     const bool dense = board_->wants_entry_frontiers;
     if (dense) rows.entry_frontiers.resize(count);
     refused_.clear();
-    timestamp frontier = frontier_of(split);
+    // A split that others have not waited for enters at what has been promised without it.
+    const timestamp floor = minimum_.counts(split) ? timestamp_min : minimum_.frontier();
+    timestamp frontier = std::max(floor, own.promised);
     std::size_t row = 0;
     try {
       for (; row < count; ++row) {
@@ -210,14 +208,14 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
         if (dense) rows.entry_frontiers[row] = frontier;
         if (at < frontier) {
           rows.behind.push_back({static_cast<std::uint32_t>(row), frontier});
-          if (at < own.floor && own.promised < own.floor) {
+          if (at < floor && own.promised < floor) {
             operator_counters::add(this->context().counters->realigned, 1);
           }
         }
         if (!observe(own, at, record)) {
           operator_counters::add(this->context().counters->regressed, 1);
         }
-        frontier = std::max(own.floor, own.promised);
+        frontier = std::max(floor, own.promised);
       }
     } catch (...) {
       fail_in_user_function(this->context().place, rows.positions[row]);
@@ -290,29 +288,31 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
 
   void wake(std::size_t split) {
     silent_since_[split].reset();
-    if (!minimum_.is_idle(split)) return;
-    const timestamp combined = minimum_.frontier();
     publish(minimum_.set_active(split));
-    if (frontier_of(split) < combined) state_.splits[split].floor = combined;
-    publish(minimum_.advance(split, frontier_of(split)));
   }
 
-  /// Marks splits idle that have been silent for too long. The first look at a silent split only
-  /// starts its clock, so that neither a job that was stopped for long nor a split that others kept
-  /// from being read is taken for idle.
+  /// Marks splits idle that have been silent for too long: found to have nothing, and found so again
+  /// after the timeout, with nothing in between. So neither a job that was stopped for long, nor a
+  /// split that was not read because others were, or because a sink is slow, is taken for idle.
   void fall_idle() {
     if (idle_after_ == duration::zero()) return;
-    const timestamp now = this->context().task->now();
     for (std::size_t split = 0; split < silent_since_.size(); ++split) {
       if (minimum_.is_finished(split) || minimum_.is_idle(split)) continue;
-      if (!board_->silent[split]) {
+      const std::optional<timestamp> silent = silent_at(split);
+      if (!silent) {
         silent_since_[split].reset();
       } else if (!silent_since_[split]) {
-        silent_since_[split] = now;
-      } else if (saturating_between(*silent_since_[split], now) > idle_after_) {
+        silent_since_[split] = silent;
+      } else if (saturating_between(*silent_since_[split], *silent) > idle_after_) {
         set_idle(split);
       }
     }
+  }
+
+  /// When a split was last known to have nothing of use, unless it has something.
+  std::optional<timestamp> silent_at(std::size_t split) const {
+    if (only_refused_[split]) return this->context().task->now();
+    return board_->silent_at[split];
   }
 
   void set_idle(std::size_t split) {
@@ -325,8 +325,12 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     if (minimum_.is_idle(split)) return;
     timestamp& promised = state_.splits[split].promised;
     promised = std::max(promised, std::min(last_frontier, frontier));
-    board_->frontiers[split] = frontier_of(split);
-    publish(minimum_.advance(split, frontier_of(split)));
+    report(split);
+  }
+
+  void report(std::size_t split) {
+    board_->frontiers[split] = state_.splits[split].promised;
+    publish(minimum_.advance(split, state_.splits[split].promised));
   }
 
   void publish(const frontier_change& change) {
@@ -346,6 +350,7 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
   event_time_state<typename Generator::state> state_;
   frontier_minimum minimum_;
   std::vector<std::optional<timestamp>> silent_since_;  ///< In processing time.
+  std::vector<bool> only_refused_;  ///< Whether the last batch of a split had no usable record.
   std::vector<refusal> refused_;
   outlet<dead_letter> dead_;
 };

@@ -30,6 +30,7 @@ struct node {
 
   std::string kind;  ///< The operator as its user wrote it: `map`, `window`, `from`.
   std::string name;  ///< Given by the user; the identity of its state.
+  std::string state_name;  ///< The identity of its state where the user gives no name.
   role is = role::operation;
   bool named = false;        ///< Whether a name is wanted: it has state or effects.
   bool record_wise = false;  ///< Passes single records through: `event_time` may stand below it.
@@ -73,6 +74,10 @@ class graph {
   /// Nothing when two streams come together on the way.
   std::optional<node_id> top_of_single_way(node_id below) const;
 
+  /// A name for the state of what brings `inputs` together, made of the names of what they come from
+  /// and other than that of any node before.
+  std::string merged_name(const std::vector<port_of>& inputs) const;
+
   /// Asks the `event_time` above `from` for the entry frontier of every row. Rows that windows
   /// derive have none: there the event time takes its place.
   void want_entry_frontiers(port_of from);
@@ -93,6 +98,8 @@ class graph {
   bool frozen() const { return frozen_; }
 
  private:
+  std::string origin_of(const port_of& from) const;
+
   std::string name_;
   std::vector<node> nodes_;
   bool frozen_ = false;

@@ -93,6 +93,7 @@ class head : public runtime_operator {
   void read_split(std::size_t split);
   void deliver(std::size_t split, read_state state);
   void send_dead_letters(std::size_t split);
+  void send_tick();
 
   source_base* source_ = nullptr;
   split_board board_;

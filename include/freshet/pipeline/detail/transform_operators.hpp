@@ -1,11 +1,15 @@
 // The operators behind map, filter, flat_map and merge. Internal.
 //
-// Threads: one task. Memory: one scratch batch each; nothing is held between calls.
+// Threads: one task. Memory: one scratch batch each; nothing is held between calls, and nothing but
+// the frontier of a merge is in checkpoints.
 #pragma once
 
 #include <freshet/core/batch.hpp>
+#include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/window/watermark.hpp>
+
+#include <boost/describe/class.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -19,8 +23,8 @@
 
 namespace freshet::detail {
 
-/// Makes every row of an input that rejoins the minimum enter no earlier than `floor`, the combined
-/// frontier of that moment: what was promised downstream holds for it too.
+/// Makes every row of an input that others do not wait for enter no earlier than `floor`, the
+/// combined frontier: what was promised downstream holds for it too.
 /// \return how many rows were raised behind the frontier or further behind it.
 template <class T>
 std::size_t raise_entry_frontiers(batch<T>& rows, timestamp floor) {
@@ -173,6 +177,12 @@ class flat_map_operator final : public unary_operator<T, Out>, private emitter<O
   std::exception_ptr failure_;  ///< Of an operator below, on its way through the user's function.
 };
 
+struct merge_state {
+  timestamp combined = timestamp_min;
+  std::vector<timestamp> inputs;
+};
+BOOST_DESCRIBE_STRUCT(merge_state, (), (combined, inputs))
+
 template <class T>
 class merge_operator final : public runtime_operator {
  public:
@@ -185,6 +195,21 @@ class merge_operator final : public runtime_operator {
   inlet_base& input(std::size_t port) override { return *ports_[port]; }
   outlet_base& output(std::size_t) override { return out_; }
 
+  void snapshot(state_writer& to) override {
+    merge_state state{minimum_.frontier(), {}};
+    for (std::size_t port = 0; port < ports_.size(); ++port) {
+      state.inputs.push_back(minimum_.frontier_of(port));
+    }
+    to.summary(to_bytes(state), minimum_.frontier());
+  }
+  /// Inputs that have ended, or are idle again, say so by themselves.
+  void restore(state_reader& from) override {
+    auto state = from_bytes<merge_state>(from.summary());
+    if (!state.ok()) from.fail(state.status());
+    if (state->inputs.size() != ports_.size()) from.fail("it knows other inputs");
+    minimum_.restore(state->combined, state->inputs);
+  }
+
  private:
   class port_inlet final : public inlet<T> {
    public:
@@ -192,38 +217,30 @@ class merge_operator final : public runtime_operator {
     void consume(batch<T>& rows) override {
       operator_counters& counters = *owner_.context().counters;
       operator_counters::add(counters.records_in, rows.size());
-      if (floor_) {
-        operator_counters::add(counters.realigned, raise_entry_frontiers(rows, *floor_));
+      if (!owner_.minimum_.counts(port_)) {
+        operator_counters::add(counters.realigned,
+                               raise_entry_frontiers(rows, owner_.minimum_.frontier()));
       }
       operator_counters::add(counters.records_out, rows.size());
       owner_.out_.emit(rows);
-    }
-    void realign_to(timestamp floor) { floor_ = floor; }
-    void caught_up_with(timestamp frontier) {
-      if (floor_ && frontier >= *floor_) floor_.reset();
     }
     void signal(const control& what) override { owner_.signal(port_, what); }
 
    private:
     merge_operator& owner_;
     std::size_t port_;
-    std::optional<timestamp> floor_;  ///< While the input catches up after idleness.
   };
 
   void signal(std::size_t port, const control& what) {
     switch (what.what) {
       case control::kind::watermark:
         publish(minimum_.advance(port, what.frontier));
-        ports_[port]->caught_up_with(minimum_.frontier_of(port));
         return;
       case control::kind::idle:
         publish(minimum_.set_idle(port));
         return;
       case control::kind::active:
         publish(minimum_.set_active(port));
-        if (minimum_.frontier_of(port) < minimum_.frontier()) {
-          ports_[port]->realign_to(minimum_.frontier());
-        }
         return;
       case control::kind::end:
         publish(minimum_.finish(port));
@@ -233,6 +250,7 @@ class merge_operator final : public runtime_operator {
         // The task aligns barriers before it lets them in, so no data comes between the ports'.
         if (++barriers_ == ports_.size()) {
           barriers_ = 0;
+          this->context().task->take_snapshot(*this);
           out_.signal(what);
         }
         return;

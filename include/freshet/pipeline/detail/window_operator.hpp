@@ -87,8 +87,8 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
           continue;
         }
         if (rows.times[row] < this->watermark()) {
-          // An input that was idle at the commit a merge resumed from does not know what the others
-          // have promised since: its record enters at the watermark.
+          // Merges and event times mark such a record as behind. Whoever did not: what is promised
+          // holds for it.
           hold(rows, row, this->watermark());
           operator_counters::add(this->context().counters->realigned, 1);
           continue;
