@@ -245,25 +245,28 @@ T one_of(std::mt19937_64& random, std::initializer_list<T> from) {
   return *(from.begin() + random() % from.size());
 }
 
-/// A time that wanders forward, with equal times, disorder and, now and then, a jump. Values are
-/// the numbers of the records.
-inline std::vector<event> wandering_split(std::mt19937_64& random) {
+/// A time that wanders forward from `start`, with equal times, disorder and, now and then, a jump.
+/// Values are the numbers of the records.
+inline std::vector<event> wandering_split(std::mt19937_64& random, std::int64_t start) {
   std::vector<event> split;
   const auto behind = one_of<std::uint64_t>(random, {1, 6, 25, 60});
-  std::int64_t now = one_of<std::int64_t>(random, {-40, 0, 1000});
+  timestamp now = tick(start);
   const std::uint64_t count = random() % 50;
   for (std::uint64_t i = 0; i < count; ++i) {
-    now += static_cast<std::int64_t>(random() % 4) + (random() % 25 == 0 ? 90 : 0);
+    const auto step = static_cast<std::int64_t>(random() % 4) + (random() % 25 == 0 ? 90 : 0);
+    now = saturating_add(now, duration{step});
     const std::string key(1, static_cast<char>('a' + random() % 3));
-    const auto at = now - static_cast<std::int64_t>(random() % behind);
-    split.push_back({key, static_cast<std::int64_t>(i), tick(at)});
+    const duration back{static_cast<std::int64_t>(random() % behind)};
+    split.push_back({key, static_cast<std::int64_t>(i), saturating_subtract(now, back)});
   }
   return split;
 }
 
-inline pane_case random_pane_case(std::mt19937_64& random, std::size_t splits = 1) {
+inline pane_case random_pane_case(std::mt19937_64& random, std::size_t splits = 1,
+                                  std::initializer_list<std::int64_t> starts = {-40, 0, 1000}) {
   pane_case of;
-  for (std::size_t i = 0; i < splits; ++i) of.splits.push_back(wandering_split(random));
+  const auto start = one_of(random, starts);
+  for (std::size_t i = 0; i < splits; ++i) of.splits.push_back(wandering_split(random, start));
   of.disorder = duration{one_of<std::int64_t>(random, {0, 0, 3, 20})};
   of.options.allowed_lateness = duration{
       one_of<std::int64_t>(random, {0, 4, 15, 50, std::numeric_limits<std::int64_t>::max()})};

@@ -11,6 +11,7 @@
 #include <freshet/pipeline/keying.hpp>
 #include <freshet/pipeline/transform.hpp>
 #include <freshet/pipeline/windowing.hpp>
+#include <freshet/window/global.hpp>
 #include <freshet/window/session.hpp>
 #include <freshet/window/sliding.hpp>
 #include <freshet/window/tumbling.hpp>
@@ -138,6 +139,16 @@ TEST_CASE("case 42: firing and closing at one watermark is one emission", "[sema
   const shown one =
       show({e("a", 1), w(1999), w(2000), w(5000)}, fr::tumbling{2000us}, {.allowed_lateness = 1us});
   REQUIRE(one.rows == rows_of_text{"a|0|2000|1@1999"});
+}
+
+TEST_CASE("case 44: the global window is never late, and fires when the input ends",
+          "[semantics][window]") {
+  const shown got =
+      show({e("a", 5), w(1000), e("b", 7), e("a", 1), e("a", 2000)}, fr::global_window{});
+  const std::string all = "-9223372036854775808|9223372036854775807|";
+  REQUIRE(sorted(got.rows) ==
+          rows_of_text{"a|" + all + "3@9223372036854775806", "b|" + all + "1@9223372036854775806"});
+  REQUIRE(got.late.empty());
 }
 
 TEST_CASE("case 43: windows without records emit nothing", "[semantics][window]") {

@@ -74,7 +74,7 @@ struct stored_windows {
 
 /// The open windows of one key, ascending by end and begin, those that have fired before the others
 /// (their ends lie behind the frontier). Windows that merge are disjoint, too. Finding is O(log n),
-/// closing the earliest one amortised O(1).
+/// closing the earliest one amortised O(1); a new one moves those that end later.
 template <class State, bool WithPanes>
 class window_list {
  public:
