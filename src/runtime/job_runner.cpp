@@ -173,6 +173,7 @@ absl::Status job_runner::commit_now() {
 void job_runner::end(absl::Status result) {
   result_ = std::move(result);
   summarize();
+  if (!summary_.nothing_to_do) last_ = task_->frontiers();
   task_.reset();
   checkpointer_.close();
   {
@@ -180,6 +181,59 @@ void job_runner::end(absl::Status result) {
     ended_ = true;
   }
   ended_changed_.notify_all();
+}
+
+absl::StatusOr<window_explanation> job_runner::explain(std::string_view window,
+                                                       const window_span& span,
+                                                       duration at_most) {
+  const std::string place = fmt::format("window '{}'", window);
+  if (inside_pipeline()) {
+    return absl::FailedPreconditionError(
+        place +
+        ": a function of the pipeline asks why it has not fired, and would wait for itself; ask "
+        "from another thread");
+  }
+  const absl::StatusOr<node_id> id = find_window(*graph_, window, span);
+  if (!id.ok()) return id.status();
+  // Longer waits are as good as endless, and may overflow the clock that they are measured with.
+  constexpr duration long_wait = std::chrono::hours(24);
+  std::unique_lock lock(ended_mutex_);
+  if (!ended_) {
+    const auto mine = std::make_shared<question>(question{*id, span});
+    questions_.push_back(mine);
+    asked_.store(true);
+    signal_->notify();
+    ended_changed_.wait_for(lock, std::min(at_most, long_wait),
+                            [&] { return mine->answer || ended_; });
+    if (mine->answer) return *std::move(mine->answer);
+    std::erase(questions_, mine);
+    if (!ended_) {
+      return absl::DeadlineExceededError(
+          fmt::format("{}: the job has been busy with one batch for {}; ask again, or give it more "
+                      "time to answer",
+                      place, to_text(at_most)));
+    }
+  }
+  return explain_after_end(*id, span);
+}
+
+void job_runner::answer_questions() {
+  if (!asked_.exchange(false)) return;
+  const time_state now = task_->frontiers();
+  {
+    const std::lock_guard lock(ended_mutex_);
+    for (const auto& each : questions_) {
+      each->answer = explain_window(*graph_, now, each->window, each->span);
+    }
+    questions_.clear();
+  }
+  ended_changed_.notify_all();
+}
+
+window_explanation job_runner::explain_after_end(node_id window, const window_span& span) const {
+  window_explanation told = explain_window(*graph_, last_, window, span);
+  told.job_ended = true;
+  return told;
 }
 
 bool job_runner::ended_within(duration at_most) {
@@ -206,6 +260,7 @@ void job_runner::run_tasks() {
 }
 
 supervisor::verdict job_runner::between_slices(bool) {
+  answer_questions();
   if (request_.load(std::memory_order_relaxed) != request::none) return verdict::stop;
   if (checkpointer_.enabled() && options_.clock() >= next_commit_) {
     if (counters_.activity() != activity_committed_) commit(false);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "checkpoint.hpp"
+#include "explanation.hpp"
 #include "scheduler.hpp"
 #include "task.hpp"
 
@@ -21,7 +22,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 namespace freshet::detail {
 
@@ -53,8 +56,21 @@ class job_runner final : private supervisor {
   job_metrics metrics() const;
   const run_summary& summary() const { return summary_; }
 
+  /// Answered by the thread that executes the job, between two slices; after its end from the last
+  /// it knew. Errors: those of `find_window`, FailedPrecondition from inside the pipeline,
+  /// DeadlineExceeded when the job does not come to it within `at_most`.
+  absl::StatusOr<window_explanation> explain(std::string_view window, const window_span& span,
+                                             duration at_most);
+
  private:
   enum class request : std::uint8_t { none, stop, drain };
+
+  /// Asked by one thread and answered by another, under `ended_mutex_`.
+  struct question {
+    node_id window = 0;
+    window_span span;
+    std::optional<window_explanation> answer = std::nullopt;
+  };
 
   verdict between_slices(bool worked) override;
   std::optional<duration> sleep_at_most() const override;
@@ -63,6 +79,8 @@ class job_runner final : private supervisor {
   template <class Work>
   absl::Status guarded(Work work);
   void end(absl::Status result);
+  void answer_questions();
+  window_explanation explain_after_end(node_id window, const window_span& span) const;
   void finish_again();
   void run_tasks();
   void commit(bool finished);
@@ -85,6 +103,9 @@ class job_runner final : private supervisor {
   std::mutex ended_mutex_;
   std::condition_variable ended_changed_;
   bool ended_ = false;
+  std::vector<std::shared_ptr<question>> questions_;
+  std::atomic<bool> asked_{false};  ///< Whether `questions_` wants to be looked at.
+  time_state last_;                 ///< As it was at the end.
   std::thread thread_;
 };
 

@@ -45,6 +45,11 @@ bool job::wait_for(duration at_most) {
 job_metrics job::metrics() const {
   return runner_->metrics();
 }
+absl::StatusOr<window_explanation> job::why_not_fired(std::string_view name,
+                                                      const window_span& span,
+                                                      duration at_most) const {
+  return runner_->explain(name, span, at_most);
+}
 const run_summary& job::summary() const {
   return runner_->summary();
 }

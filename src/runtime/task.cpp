@@ -2,6 +2,7 @@
 
 #include <freshet/core/hash.hpp>
 #include <freshet/pipeline/detail/event_time_operator.hpp>
+#include <freshet/pipeline/detail/frontier_combiner.hpp>
 
 #include <fmt/format.h>
 
@@ -334,6 +335,22 @@ std::optional<duration> task::sleep_at_most() const {
   for (const head* source : running_) at_most = shorter(at_most, source->ask_again());
   if (next_deadline_ == timestamp_max) return at_most;
   return shorter(at_most, saturating_between(clock_(), next_deadline_));
+}
+
+time_state task::frontiers() const {
+  time_state all;
+  for (const member& each : members_) {
+    const auto* combines = dynamic_cast<const frontier_combiner*>(each.op.get());
+    if (combines == nullptr) continue;
+    combined_frontiers here{combines->combined(), {}, {}};
+    if (dynamic_cast<const split_listener*>(each.op.get()) != nullptr) {
+      const node_id top = graph_.source_of(each.node);
+      here.source = graph_.nodes()[top].name;
+      here.splits = static_cast<const head&>(*members_[top].op).board().names;
+    }
+    all.emplace(each.node, std::move(here));
+  }
+  return all;
 }
 
 std::string task::guarantee(bool checkpoints) const {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "checkpoint.hpp"
+#include "explanation.hpp"
 
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/graph.hpp>
@@ -102,6 +103,9 @@ class task final : public task_services {
   std::vector<std::string> unpromised_arrivals() const;
   /// Whether an operator's rows have depended on processing time, as only running shows.
   bool used_processing_time() const;
+
+  /// What every frontier is just now. \pre `open` has succeeded.
+  time_state frontiers() const;
 
   /// The end-to-end guarantee, and what limits it.
   /// \pre `open` has succeeded.

@@ -4,10 +4,15 @@
 #pragma once
 
 #include <freshet/pipeline/run_options.hpp>
+#include <freshet/pipeline/window_explanation.hpp>
+#include <freshet/window/assigner.hpp>
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
+#include <chrono>
 #include <memory>
+#include <string_view>
 
 namespace freshet {
 
@@ -39,6 +44,17 @@ class job {
 
   /// Counts so far.
   job_metrics metrics() const;
+
+  /// Why the window `span` of the window operator `name` has not fired yet: the watermark that it
+  /// needs, and what every split that feeds it has promised. The job answers between two batches;
+  /// after its end, the last it knew is told.
+  /// Errors: NotFound with the names there are; InvalidArgument for windows that do not wait for a
+  /// watermark (of counts, of processing time, without a firing at their end) and empty spans;
+  /// DeadlineExceeded when the job is busy with one batch for longer than `at_most`;
+  /// FailedPrecondition when a function of the pipeline asks.
+  absl::StatusOr<window_explanation> why_not_fired(
+      std::string_view name, const window_span& span,
+      duration at_most = std::chrono::seconds(5)) const;
 
   /// What the run came to. Before its end, only whether it `resumed` and has `nothing_to_do`.
   const run_summary& summary() const;

@@ -218,6 +218,11 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     fresh.timed_sides = true;
     fresh.reorders = true;
     fresh.inputs = {records.from()};
+    if (options.fire == firing::on_time) fresh.fires_after_end = duration::zero();
+    if (options.fire == firing::at_close) {
+      fresh.fires_after_end = options.allowed_lateness;
+      fresh.holds_back = options.allowed_lateness;
+    }
     fresh.format =
         detail::describe_windows(upstream.assigner().describe(), options, upstream.when(),
                                  format_of<key>(), set.format(), format_of<T>());

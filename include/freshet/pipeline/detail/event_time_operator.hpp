@@ -7,6 +7,7 @@
 #include <freshet/core/detail/optional.hpp>
 #include <freshet/pipeline/dead_letter.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/frontier_combiner.hpp>
 #include <freshet/pipeline/detail/jump_guard.hpp>
 #include <freshet/pipeline/detail/split_board.hpp>
 #include <freshet/window/watermark.hpp>
@@ -51,7 +52,9 @@ struct event_time_state {
 };
 
 template <class T, class Time, class Generator>
-class event_time_operator final : public unary_operator<T, T>, public split_listener {
+class event_time_operator final : public unary_operator<T, T>,
+                                  public split_listener,
+                                  public frontier_combiner {
  public:
   event_time_operator(Time time, Generator generator, duration idle_after, jump_guard guard,
                       std::string source)
@@ -75,6 +78,8 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     silent_since_.resize(board.names.size());
     only_refused_.assign(board.names.size(), false);
   }
+
+  const frontier_minimum& combined() const override { return minimum_; }
 
   void restore(state_reader& from) override {
     auto restored = from_bytes<event_time_state<typename Generator::state>>(from.summary());
@@ -291,9 +296,10 @@ class event_time_operator final : public unary_operator<T, T>, public split_list
     publish(minimum_.set_active(split));
   }
 
-  /// Marks splits idle that have been silent for too long: found to have nothing, and found so again
-  /// after the timeout, with nothing in between. So neither a job that was stopped for long, nor a
-  /// split that was not read because others were, or because a sink is slow, is taken for idle.
+  /// Marks splits idle that have been silent for too long: found to have nothing, and found so
+  /// again after the timeout, with nothing in between. So neither a job that was stopped for long,
+  /// nor a split that was not read because others were, or because a sink is slow, is taken for
+  /// idle.
   void fall_idle() {
     if (idle_after_ == duration::zero()) return;
     for (std::size_t split = 0; split < silent_since_.size(); ++split) {

@@ -39,6 +39,10 @@ struct node {
   bool orders = false;       ///< Its rows come in one order, whatever order they had before.
   bool timed_sides = false;  ///< So have the rows of its other ports: late records, not dead ones.
   std::string format;        ///< What its state looks like; compared on resume.
+  /// How long after the end of a window (event time) its rows are due. Nothing where they do not
+  /// wait for a watermark.
+  std::optional<duration> fires_after_end = std::nullopt;
+  duration holds_back{0};  ///< How far its watermark stays behind that of its input.
   std::vector<port_of> inputs;  ///< By input port.
   std::function<std::unique_ptr<runtime_operator>()> make;
   bool wants_entry_frontiers = false;   ///< An `event_time` that fills in `batch::entry_frontiers`.
@@ -74,8 +78,8 @@ class graph {
   /// Nothing when two streams come together on the way.
   std::optional<node_id> top_of_single_way(node_id below) const;
 
-  /// A name for the state of what brings `inputs` together, made of the names of what they come from
-  /// and other than that of any node before.
+  /// A name for the state of what brings `inputs` together, made of the names of what they come
+  /// from, and other than that of any node before.
   std::string merged_name(const std::vector<port_of>& inputs) const;
 
   /// Asks the `event_time` above `from` for the entry frontier of every row. Rows that windows

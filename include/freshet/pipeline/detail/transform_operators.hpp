@@ -7,6 +7,7 @@
 #include <freshet/core/batch.hpp>
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/frontier_combiner.hpp>
 #include <freshet/window/watermark.hpp>
 
 #include <boost/describe/class.hpp>
@@ -184,7 +185,7 @@ struct merge_state {
 BOOST_DESCRIBE_STRUCT(merge_state, (), (combined, inputs))
 
 template <class T>
-class merge_operator final : public runtime_operator {
+class merge_operator final : public runtime_operator, public frontier_combiner {
  public:
   explicit merge_operator(std::size_t ports) : minimum_(ports), ended_(0), barriers_(0) {
     for (std::size_t port = 0; port < ports; ++port) {
@@ -194,6 +195,7 @@ class merge_operator final : public runtime_operator {
 
   inlet_base& input(std::size_t port) override { return *ports_[port]; }
   outlet_base& output(std::size_t) override { return out_; }
+  const frontier_minimum& combined() const override { return minimum_; }
 
   void snapshot(state_writer& to) override {
     merge_state state{minimum_.frontier(), {}};
