@@ -1,7 +1,8 @@
-// Velocity features of payment cards, checkpointed, with a sampled training set on the side.
+// Velocity features of payment cards, point in time correct, checkpointed, and sampled for training.
 // Run: card_velocity --demo        kills it, resumes it, and compares (card_velocity/demo.hpp)
 //      card_velocity [--input payments.csv] --out DIR [--checkpoint DIR]
 #include "card_velocity/demo.hpp"
+#include "card_velocity/features.hpp"
 #include "card_velocity/payments.hpp"
 #include "card_velocity/report.hpp"
 
@@ -31,7 +32,19 @@ absl::Status run(const arguments& given) {
   auto source = given.input.empty()
                     ? p.from("payments", fr::generate(&payment_at, {.count = given.count}))
                     : p.from("payments", fr::csv::read<payment>(given.input));
-  auto payments = source | fr::event_time(&payment::at, fr::bounded_disorder(30s));
+  auto payments = source | fr::event_time(&payment::at, fr::bounded_disorder{30s});
+
+  // One row per payment: what was known about its card just before it.
+  auto features = payments
+                  | fr::key_by(&payment::card)
+                  | fr::trailing("velocity", {1h, 24h, {7 * 24h, {.resolution = 1h}}},
+                                 fr::trailing_options{.allowed_lateness = 5min},
+                                 fr::count("payments"), fr::mean("mean", &payment::amount),
+                                 fr::max("max", &payment::amount));
+
+  features.as<velocity>() | fr::map(with_distances)
+                          | fr::sample("training", fr::rarity(&payment::fraud, {.rate = 0.4}))
+                          | fr::to("training", fr::csv::write(out / "training.csv"));
 
   auto per_card = payments
                   | fr::key_by(&payment::card)
@@ -42,9 +55,6 @@ absl::Status run(const arguments& given) {
 
   per_card        | fr::to("activity", fr::csv::write(out / "activity.csv"));
   per_card.late() | fr::to("late", fr::csv::write(out / "late.csv"));
-
-  payments | fr::sample("training", fr::rarity(&payment::fraud, {.rate = 0.4}))
-           | fr::to("training", fr::csv::write(out / "training.csv"));  // With probability, weight.
 
   // Kill it whenever you like: started again, it goes on from the newest checkpoint.
   fr::run_options options;
@@ -61,7 +71,7 @@ int main(int argc, char** argv) {
   arguments given;
   CLI::App app("Velocity features of payment cards, and a training set sampled by rarity.");
   app.add_option("--input", given.input, "CSV file of payments; computed ones without it");
-  app.add_option("--count", given.count, "how many payments to compute (100000; demo 2000000)");
+  app.add_option("--count", given.count, "how many payments to compute (100000; demo 1000000)");
   app.add_option("--out", given.out, "directory for activity.csv, late.csv and training.csv");
   app.add_option("--checkpoint", given.checkpoint, "directory for checkpoints; none without it");
   app.add_option("--every", given.every, "time between checkpoints (1s; demo 100ms)")
@@ -72,7 +82,7 @@ int main(int argc, char** argv) {
   app.add_flag("--demo", given.demo, "show a crash and a resume, and what comes out");
   CLI11_PARSE(app, argc, argv);
   try {
-    if (given.count == 0) given.count = given.demo ? 2'000'000 : 100'000;
+    if (given.count == 0) given.count = given.demo ? 1'000'000 : 100'000;
     if (given.every.empty()) given.every = given.demo ? "100ms" : "1s";
     if (given.demo) return run_demo({given.count, given.every, given.out});
     if (given.out.empty()) given.out = ".";

@@ -27,6 +27,7 @@
 #include <freshet/pipeline/process.hpp>
 #include <freshet/pipeline/sampling.hpp>
 #include <freshet/pipeline/stream.hpp>
+#include <freshet/pipeline/trailing.hpp>
 #include <freshet/pipeline/transform.hpp>
 #include <freshet/pipeline/windowing.hpp>
 #include <freshet/pipeline/with_panes.hpp>
@@ -40,8 +41,10 @@
 #include <freshet/window/calendar.hpp>
 #include <freshet/window/count.hpp>
 #include <freshet/window/global.hpp>
+#include <freshet/window/processing_time.hpp>
 #include <freshet/window/session.hpp>
 #include <freshet/window/session_by.hpp>
 #include <freshet/window/sliding.hpp>
+#include <freshet/window/trailing.hpp>
 #include <freshet/window/tumbling.hpp>
 #include <freshet/window/watermark.hpp>
