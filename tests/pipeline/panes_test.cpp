@@ -273,6 +273,27 @@ struct picky {
 
 }  // namespace
 
+TEST_CASE("case 31: a window below sees early rows, their retractions and the on-time row in time",
+          "[pipeline][panes]") {
+  const auto rows = keeper();
+  fr::pipeline p("p");
+  const auto first =
+      keyed_events(p, script_of({events_at({1, 2, 3, 12})})) |
+      fr::window(fr::tumbling{10us}, {}, {.every_count = 1, .mode = fr::accumulation::retract}) |
+      fr::aggregate("first", fr::count("n"));
+  using row = decltype(first)::value_type;
+  const auto signed_count = [](const row& each) {
+    const auto n = static_cast<std::int64_t>(std::get<0>(each.values));
+    return each.pane.retraction ? -n : n;
+  };
+  first | fr::key_by(&row::key) | fr::window(fr::tumbling{10us}) |
+      fr::aggregate("second", fr::count("rows"), fr::sum("n", signed_count)) |
+      fr::to("rows", keep_rows_in(rows));
+  REQUIRE(run_to_end(p).metrics.late() == 0);
+  // Three early rows and the one on time, each but the last taken back.
+  REQUIRE(rows->rows == rows_of_text{"a|0|10|7|3@9", "a|10|20|3|1@19"});
+}
+
 TEST_CASE("an aggregate that throws ends the job with the record that it was given",
           "[pipeline][panes]") {
   const auto failure_of = [](std::vector<event> split, fr::panes when) {
