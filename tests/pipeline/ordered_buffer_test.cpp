@@ -109,8 +109,7 @@ TEST_CASE("records leave the buffer in the order of their turns, however they ca
     buffer waiting('b');
     fr::timestamp frontier = fr::timestamp_min;
     const auto release = [&] {
-      record next;
-      while (waiting.next(frontier, single_split, next)) found.push_back(next);
+      while (const record* next = waiting.next(frontier, single_split)) found.push_back(*next);
     };
     for (int batch = 0; batch < 40; ++batch) {
       fr::batch<std::int64_t> rows = from.next(all);
@@ -150,8 +149,8 @@ TEST_CASE("a record leaves the buffer with the first watermark that settles its 
     buffer waiting('b');
     REQUIRE(waiting.take(std::as_const(rows), fr::timestamp_min) == 0);
     std::vector<std::int64_t> values;
-    for (record next; waiting.next(tick(frontier), single_split, next);) {
-      values.push_back(next.value);
+    while (const record* next = waiting.next(tick(frontier), single_split)) {
+      values.push_back(next->value);
     }
     return values;
   };
@@ -171,12 +170,12 @@ TEST_CASE("what an idle input brings back enters the buffer at the watermark",
   rows.hashes = {0, 0};
   buffer waiting('b');
   REQUIRE(waiting.take(rows, tick(8)) == 1);
-  record next;
-  REQUIRE(waiting.next(tick(9), false, next));
-  REQUIRE(next.behind);
-  REQUIRE(next.turn == tick(8));
-  REQUIRE(next.at == tick(5));
-  REQUIRE_FALSE(waiting.next(tick(20), false, next));
+  const record* next = waiting.next(tick(9), false);
+  REQUIRE(next != nullptr);
+  REQUIRE(next->behind);
+  REQUIRE(next->turn == tick(8));
+  REQUIRE(next->at == tick(5));
+  REQUIRE(waiting.next(tick(20), false) == nullptr);
 }
 
 TEST_CASE("both ends of time have their turns", "[pipeline][ordered_buffer]") {
@@ -191,13 +190,14 @@ TEST_CASE("both ends of time have their turns", "[pipeline][ordered_buffer]") {
   waiting.snapshot(checkpoint);
   waiting = checkpoint.restored(fr::timestamp_min);
   REQUIRE(waiting.size() == 2);
-  record next;
-  REQUIRE_FALSE(waiting.next(fr::timestamp_min, true, next));
-  REQUIRE(waiting.next(tick(0), true, next));
-  REQUIRE(next.at == fr::timestamp_min);
-  REQUIRE_FALSE(waiting.next(fr::timestamp_max - fr::duration{1}, true, next));
-  REQUIRE(waiting.next(fr::timestamp_max, true, next));
-  REQUIRE(next.at == fr::timestamp_max);
+  REQUIRE(waiting.next(fr::timestamp_min, true) == nullptr);
+  const record* next = waiting.next(tick(0), true);
+  REQUIRE(next != nullptr);
+  REQUIRE(next->at == fr::timestamp_min);
+  REQUIRE(waiting.next(fr::timestamp_max - fr::duration{1}, true) == nullptr);
+  next = waiting.next(fr::timestamp_max, true);
+  REQUIRE(next != nullptr);
+  REQUIRE(next->at == fr::timestamp_max);
 }
 
 TEST_CASE("a waiting record is written once, and not again by later snapshots",

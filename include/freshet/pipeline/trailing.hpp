@@ -80,18 +80,18 @@ concept extensible_record = std::is_class_v<T> && !std::is_final_v<T>;
 template <std::size_t Spans, class T, class KeyOf, class... Aggregates>
 auto add_trailing(const std::string& name, const std::vector<trailing_span>& spans,
                   const trailing_options& options, const keyed_stream<T, KeyOf>& keyed,
-                  const aggregate_set<T, Aggregates...>& set) {
+                  const Aggregates&... aggregates) {
   using key = typename keyed_stream<T, KeyOf>::key_type;
-  using parts = aggregate_set<T, Aggregates...>;
-  using made = trailing_operator<T, KeyOf, Spans, parts>;
+  using made = trailing_operator<T, KeyOf, Spans, Aggregates...>;
   using row = typename made::row;
   const stream<T>& records = keyed.records();
   const std::string place = "trailing '" + name + "'";
   for (const trailing_span& each : spans) require_usable(place, each.check());
   require_not_negative(place, "allowed lateness", options.allowed_lateness);
   records.graph()->require_timed(records.from(), place);
+  const trailing_items<T, Aggregates...> items(aggregates...);
   std::vector<std::string> names = records.columns();
-  for (std::string& each : trailing_columns(spans, set.names())) names.push_back(std::move(each));
+  for (std::string& each : trailing_columns(spans, items.names())) names.push_back(std::move(each));
   require_usable(place, check_trailing_columns(names));
 
   node fresh;
@@ -102,10 +102,11 @@ auto add_trailing(const std::string& name, const std::vector<trailing_span>& spa
   fresh.timed_sides = true;
   fresh.reorders = options.emit == emit::on_watermark;
   fresh.inputs = {records.from()};
-  fresh.format = describe_trailing(spans, options, format_of<key>(), set.format(), format_of<T>());
+  fresh.format =
+      describe_trailing(spans, options, format_of<key>(), items.format(), format_of<T>());
   if (options.emit == emit::on_arrival) fresh.unpromised.emplace_back("rows on arrival");
-  fresh.make = [key_of = keyed.key_of(), plan = trailing_plan(spans, options), set] {
-    return std::make_unique<made>(key_of, plan, set);
+  fresh.make = [key_of = keyed.key_of(), plan = trailing_plan(spans, options), items] {
+    return std::make_unique<made>(key_of, plan, items);
   };
   const node_id id = records.graph()->add(std::move(fresh));
   return trailing_stream<T, row>(records.graph(), {id, 0}, std::move(names), records.columns());
@@ -149,8 +150,7 @@ auto trailing(std::string name, const trailing_span (&spans)[Spans], trailing_op
         static_assert(checkpointable<T> && checkpointable<key>,
                       "freshet: records and keys of trailing must be checkpointable; describe them "
                       "with BOOST_DESCRIBE_STRUCT, or specialise freshet::codec");
-        return detail::add_trailing<Spans>(name, all, options, keyed,
-                                           detail::aggregate_set<T, Aggregates...>(aggregates...));
+        return detail::add_trailing<Spans>(name, all, options, keyed, aggregates...);
       }(upstream);
     } else {
       static_assert(!std::is_same_v<Upstream, Upstream>,

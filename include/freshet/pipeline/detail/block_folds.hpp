@@ -9,10 +9,11 @@
 // The value of a range depends on its items and the boundary alone, to the last bit: not on earlier
 // ranges, on the order in which items came, or on restarts. Nothing is ever subtracted.
 //
-// Threads: one at a time. Memory: one state per item between the first and the last range of the
-// current block. Cost: amortised O(1) merges for a range that is not before the one before it;
-// O(d) after an item was put in d items before the end of the ranges, or, where it falls before the
-// boundary, O(items before it); O(range) for a range of an earlier block.
+// Threads: one at a time. Memory: one state per item before the boundary, and one per item behind
+// it once a range has ended before an earlier one. Cost: amortised O(1) merges for a range that is
+// not before the one before it; O(d) after an item was put in d items before the end of the ranges,
+// or, where it falls before the boundary, O(items before it); O(range) for a range of an earlier
+// block.
 // \source van Herk, "A fast algorithm for local minimum and maximum filters on rectangular and
 //         octagonal kernels", Pattern Recognition Letters 13 (1992); Gil and Werman, "Computing 2-D
 //         min, median, and max filters", IEEE PAMI 15 (1993). The family is surveyed in
@@ -24,20 +25,27 @@
 #include <freshet/core/detail/described_codec.hpp>
 #include <freshet/core/fields.hpp>
 #include <freshet/core/time.hpp>
+#include <freshet/pipeline/detail/block_pool.hpp>
+#include <freshet/pipeline/detail/galloping_search.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cassert>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace freshet::detail {
+
+/// The last multiple of `step` at or before `at`, or the beginning of time.
+constexpr timestamp floor_to(timestamp at, duration step) {
+  return saturating_subtract(at, distance_past_multiple(at, step, duration::zero()));
+}
 
 /// Whether values of `T` stay of one size, but for strings: keeping one per item is then cheap.
 /// Containers and types with codecs of their own may grow with every merge.
@@ -62,83 +70,82 @@ inline constexpr bool has_fixed_size<type_list<Parts...>> = (has_fixed_size<Part
 template <described T>
 inline constexpr bool has_fixed_size<T> = has_fixed_size<typename field_types<T>::type>;
 
-/// Merges states one after the other. What no state has gone into is the state of no records.
-template <class State, class Aggregates>
-class accumulator {
- public:
-  explicit accumulator(const Aggregates& parts) : parts_(parts) {}
-
-  void take(const State& from) {
-    if (empty_) {
-      state_ = from;
-      empty_ = false;
-    } else {
-      parts_.merge(state_, from);
-    }
-  }
-  void take(const accumulator& from) {
-    if (!from.empty_) take(from.state_);
-  }
-  const State& state() const { return state_; }
-
- private:
-  const Aggregates& parts_;
-  State state_{};
-  bool empty_ = true;
-};
-
-/// Ranges of so few items are folded on the spot: keeping folds would cost more.
+/// Ranges of so few items are folded on the spot, from the last item to the first: keeping folds
+/// would cost more.
 inline constexpr std::size_t few_items = 8;
 
-/// Folds [first, last) around `boundary` without keeping anything; `item(i)` is the state of item
-/// i.
+/// Folds [first, last) around `boundary` without keeping anything. `add(state, i)` adds item i.
 /// \pre first <= boundary <= last.
-template <class State, class Aggregates, class Item>
-void fold_directly(accumulator<State, Aggregates>& into, const Aggregates& parts, std::size_t first,
-                   std::size_t boundary, std::size_t last, Item&& item) {
-  for (std::size_t i = boundary; i > first; --i) into.take(item(i - 1));
-  accumulator<State, Aggregates> behind(parts);
-  for (std::size_t i = boundary; i < last; ++i) behind.take(item(i));
-  into.take(behind);
+template <class State, class Merge, class Add>
+State fold_around(std::size_t first, std::size_t boundary, std::size_t last, Merge&& merge,
+                  Add&& add) {
+  State down{};
+  State up{};
+  for (std::size_t i = boundary; i > first; --i) add(down, i - 1);
+  for (std::size_t i = boundary; i < last; ++i) add(up, i);
+  if (first == boundary) return up;
+  if (last > boundary) merge(down, up);
+  return down;
+}
+
+/// Folds [first, last) from the last item to the first.
+template <class State, class Add>
+State fold_few(std::size_t first, std::size_t last, Add&& add) {
+  State all{};
+  for (std::size_t i = last; i > first; --i) add(all, i - 1);
+  return all;
 }
 
 template <class State>
 class block_folds {
  public:
-  /// Merges the fold of the items [first, last) into `into`, with the same result as
-  /// `fold_directly`. `begin`: where the block begins, `boundary()` the first item of the block.
-  template <class Aggregates, class Boundary, class Item>
-  void fold(accumulator<State, Aggregates>& into, const Aggregates& parts, timestamp begin,
-            std::size_t first, std::size_t last, Boundary&& boundary, Item&& item) {
-    if (!used_ || begin_ < begin) start(begin, first, boundary());
-    if (begin < begin_) {
-      fold_directly(into, parts, first, boundary(), last, item);
-      return;
-    }
-    assert(first <= boundary_ && boundary_ <= last);
-    cursor_ = first;
-    if (first < suffix_begin_) extend_down(parts, first, item);
-    if (last > prefix_end_) extend_up(parts, last, item);
-    if (first < boundary_) into.take(folds_[first - base_]);
-    if (last > boundary_) into.take(folds_[last - 1 - base_]);
+  /// Whether a range that ends at `at` is one of the current block, of length `block`.
+  bool covers(timestamp at, duration block) const {
+    return used_ && begin_ <= at && !passed(at, block);
   }
 
-  /// Where the latest range began: a hint for the next one.
-  std::size_t cursor() const { return cursor_; }
+  /// The fold of the items from the first not before `begin` to number `last`: by `fold_few` if
+  /// they are few, else as by `fold_around` with the block of `at`, of length `block`. `time(i)` is
+  /// the time of item i, `merge(into, from)` merges states, `add(state, i)` adds item i.
+  /// \pre item `last` - 1 is before `at` or at it, item `last` is not before it.
+  template <class Time, class Merge, class Add>
+  State fold(block_pool& pool, timestamp begin, timestamp at, duration block, std::size_t last,
+             Time&& time, Merge&& merge, Add&& add) {
+    if (!used_ || passed(at, block)) start(pool, begin, floor_to(at, block), last, time);
+    if (at < begin_) {
+      const std::size_t first = first_not_before(begin, last, last, time);
+      if (last - first <= few_items) return fold_few<State>(first, last, add);
+      const timestamp earlier = floor_to(at, block);
+      const std::size_t boundary = first_not_before(earlier, last, last, time);
+      return fold_around<State>(first, boundary, last, merge, add);
+    }
+    seek(begin, last, time);
+    assert(cursor_ <= boundary_ && boundary_ <= last);
+    if (last - cursor_ <= few_items) return fold_few<State>(cursor_, last, add);
+    if (cursor_ < suffix_begin_) extend_down(pool, time, add);
+    if (last == boundary_) return folds_[cursor_ - base_].fold;
+    if (last < prefix_end_ && !keeps_prefixes_) keep_prefixes();
+    if (last > prefix_end_) extend_up(pool, last, add);
+    const State& up = keeps_prefixes_ ? folds_[last - 1 - base_].fold : prefix_;
+    if (cursor_ == boundary_) return up;
+    State all = folds_[cursor_ - base_].fold;
+    merge(all, up);
+    return all;
+  }
 
   /// An item was put in as number `index`, and those behind it have moved. `at`: its time.
-  void inserted(std::size_t index, timestamp at) {
+  void inserted(block_pool& pool, std::size_t index, timestamp at) {
     if (!used_) return;
-    if (index < cursor_) ++cursor_;
+    if (index <= cursor_) cursor_ = at >= cursor_begin_ ? narrow(index) : cursor_ + 1;
     if (at >= begin_) {
       truncate(index);
     } else if (index <= base_) {
       shift_up();
     } else {
-      folds_.insert(folds_.begin() + static_cast<std::ptrdiff_t>(index - base_), State{});
+      folds_.insert(pool, index - base_, {});
       ++boundary_;
       ++prefix_end_;
-      suffix_begin_ = std::max(suffix_begin_, index) + 1;
+      suffix_begin_ = std::max(suffix_begin_, narrow(index)) + 1;
     }
   }
 
@@ -148,7 +155,7 @@ class block_folds {
     if (at >= begin_) {
       truncate(index);
     } else {
-      suffix_begin_ = std::max(suffix_begin_, index + 1);
+      suffix_begin_ = std::max(suffix_begin_, narrow(index) + 1);
     }
   }
 
@@ -156,13 +163,11 @@ class block_folds {
   void dropped(std::size_t count) {
     if (!used_) return;
     if (count > boundary_) {
-      *this = block_folds{};
+      used_ = false;
       return;
     }
-    const auto shift = [count](std::size_t& index) { index -= std::min(index, count); };
-    if (count > base_) {
-      folds_.erase(folds_.begin(), folds_.begin() + static_cast<std::ptrdiff_t>(count - base_));
-    }
+    const auto shift = [count](std::uint32_t& index) { index -= std::min(index, narrow(count)); };
+    if (count > base_) folds_.erase_front(std::min(count - base_, folds_.size()));
     shift(base_);
     shift(boundary_);
     shift(suffix_begin_);
@@ -170,61 +175,104 @@ class block_folds {
     shift(cursor_);
   }
 
-  /// Asks for the memory that the next range will look at.
-  void prefetch() const {
-    if (!used_ || folds_.empty()) return;
-    const std::size_t next = std::min(cursor_ - base_ + 1, folds_.size() - 1);
-    __builtin_prefetch(folds_.data() + next);
-    __builtin_prefetch(folds_.data() + folds_.size() - 1, 1);
+  void release(block_pool& pool) { folds_.release(pool); }
+
+  /// Asks for the memory that the next range will look at. Inline, or g++ 12 drops the call.
+  [[gnu::always_inline]] void prefetch() const {
+    if (!used_ || cursor_ < base_ || cursor_ >= boundary_) return;
+    const auto* next = reinterpret_cast<const char*>(folds_.data() + (cursor_ - base_));
+    __builtin_prefetch(next);
+    __builtin_prefetch(next + 2 * sizeof(element) - 1);
   }
 
  private:
-  void start(timestamp begin, std::size_t first, std::size_t boundary) {
+  struct element {
+    timestamp at = timestamp_min;
+    State fold{};
+  };
+
+  static std::uint32_t narrow(std::size_t index) { return static_cast<std::uint32_t>(index); }
+
+  /// Whether `at` is behind the end of the block. \pre used_.
+  bool passed(timestamp at, duration block) const {
+    // The distance fits, as an unsigned number, wherever the two lie.
+    const auto distance = static_cast<std::uint64_t>(at.time_since_epoch().count()) -
+                          static_cast<std::uint64_t>(begin_.time_since_epoch().count());
+    return at > begin_ && distance >= static_cast<std::uint64_t>(block.count());
+  }
+
+  template <class Time>
+  void start(block_pool& pool, timestamp begin, timestamp block_begin, std::size_t last,
+             Time&& time) {
     used_ = true;
-    begin_ = begin;
-    base_ = first;
-    boundary_ = suffix_begin_ = prefix_end_ = boundary;
-    folds_.assign(boundary - first, State{});
+    keeps_prefixes_ = false;
+    begin_ = block_begin;
+    boundary_ = narrow(first_not_before(begin_, last, last, time));
+    cursor_ = narrow(first_not_before(begin, boundary_, cursor_, time));
+    cursor_begin_ = begin;
+    base_ = cursor_;
+    suffix_begin_ = prefix_end_ = boundary_;
+    folds_.truncate(0);
+    folds_.prepend(pool, boundary_ - base_);
   }
 
-  template <class Aggregates, class Item>
-  void extend_down(const Aggregates& parts, std::size_t first, Item&& item) {
-    if (first < base_) {
+  /// Moves the cursor to the first item not before `begin`.
+  template <class Time>
+  void seek(timestamp begin, std::size_t last, Time&& time) {
+    if (begin >= cursor_begin_ && cursor_ >= suffix_begin_) {
+      while (cursor_ < boundary_ && folds_[cursor_ - base_].at < begin) ++cursor_;
+    } else {
+      cursor_ = narrow(first_not_before(begin, last, cursor_, time));
+    }
+    cursor_begin_ = begin;
+  }
+
+  template <class Time, class Add>
+  void extend_down(block_pool& pool, Time&& time, Add&& add) {
+    if (cursor_ < base_) {
       // At least double, so that ranges that begin earlier and earlier cost O(1) each.
-      const std::size_t room = std::min(base_, std::max(base_ - first, folds_.size()));
-      folds_.insert(folds_.begin(), room, State{});
-      base_ -= room;
+      const std::size_t wanted = std::max<std::size_t>(base_ - cursor_, folds_.size());
+      const std::size_t room = std::min<std::size_t>(base_, wanted);
+      folds_.prepend(pool, room);
+      base_ -= narrow(room);
     }
-    for (std::size_t i = suffix_begin_; i > first; --i) {
-      State& fold = folds_[i - 1 - base_];
-      if (i == boundary_) {
-        fold = item(i - 1);
-      } else {
-        fold = folds_[i - base_];
-        parts.merge(fold, item(i - 1));
-      }
+    for (std::uint32_t i = suffix_begin_; i > cursor_; --i) {
+      element& mine = folds_[i - 1 - base_];
+      mine.at = time(i - 1);
+      mine.fold = i == boundary_ ? State{} : folds_[i - base_].fold;
+      add(mine.fold, i - 1);
     }
-    suffix_begin_ = first;
+    suffix_begin_ = cursor_;
   }
 
-  template <class Aggregates, class Item>
-  void extend_up(const Aggregates& parts, std::size_t last, Item&& item) {
-    for (std::size_t i = prefix_end_; i < last; ++i) {
-      if (i == boundary_) {
-        folds_.push_back(item(i));
-      } else {
-        folds_.push_back(State(folds_.back()));
-        parts.merge(folds_.back(), item(i));
-      }
+  template <class Add>
+  void extend_up(block_pool& pool, std::size_t last, Add&& add) {
+    if (prefix_end_ == boundary_) {
+      prefix_ = State{};
+    } else if (keeps_prefixes_) {
+      prefix_ = folds_.back().fold;
     }
-    prefix_end_ = last;
+    for (; prefix_end_ < last; ++prefix_end_) {
+      add(prefix_, prefix_end_);
+      if (keeps_prefixes_) folds_.push_back(pool, {timestamp_min, prefix_});
+    }
+  }
+
+  /// From now on a fold is kept for every end of a range, for ranges that do not move forward.
+  void keep_prefixes() {
+    keeps_prefixes_ = true;
+    prefix_end_ = boundary_;
   }
 
   /// Forgets the folds that item `index` of the block, or one behind it, has gone into.
   void truncate(std::size_t index) {
     if (index >= prefix_end_) return;
-    folds_.resize(index - base_);
-    prefix_end_ = index;
+    if (keeps_prefixes_) {
+      folds_.truncate(index - base_);
+      prefix_end_ = narrow(index);
+    } else {
+      keep_prefixes();
+    }
   }
 
   void shift_up() {
@@ -234,16 +282,20 @@ class block_folds {
     ++prefix_end_;
   }
 
-  timestamp begin_ = timestamp_min;  ///< Of the block.
-  // Fold i - base_ is of item i: down from the boundary for [suffix_begin_, boundary_), up from it
-  // for [boundary_, prefix_end_), and unspecified for [base_, suffix_begin_).
-  std::vector<State> folds_;
-  std::size_t base_ = 0;
-  std::size_t suffix_begin_ = 0;
-  std::size_t boundary_ = 0;
-  std::size_t prefix_end_ = 0;
-  std::size_t cursor_ = 0;
+  timestamp begin_ = timestamp_min;         ///< Of the block.
+  timestamp cursor_begin_ = timestamp_min;  ///< Where the latest range began.
+  // Fold i - base_ is of item i: down from the boundary for [suffix_begin_, boundary_), and
+  // unspecified for [base_, suffix_begin_). If prefixes are kept, it is up from the boundary for
+  // [boundary_, prefix_end_); else there is only the last one of these, `prefix_`.
+  pooled_array<element> folds_;
+  std::uint32_t base_ = 0;
+  std::uint32_t suffix_begin_ = 0;
+  std::uint32_t boundary_ = 0;
+  std::uint32_t prefix_end_ = 0;
+  std::uint32_t cursor_ = 0;  ///< The first item of the latest range.
+  bool keeps_prefixes_ = false;
   bool used_ = false;
+  State prefix_{};
 };
 
 }  // namespace freshet::detail

@@ -80,24 +80,26 @@ class ordered_buffer {
     return take_rows(rows, promised, [&](std::size_t row) { return rows.values[row]; });
   }
 
-  /// Moves the next record whose turn has come at the watermark `frontier` into `to`; false when
-  /// there is none. `single_split`: records come in the order of one log, which settles the order
-  /// of those behind the same frontier.
-  bool next(timestamp frontier, bool single_split, turn_record<T>& to) {
+  /// Takes out the next record whose turn has come at the watermark `frontier`; null when there is
+  /// none. It may be moved from and lives until `take` is called. `single_split`: records come in
+  /// the order of one log, which settles the order of those behind the same frontier.
+  turn_record<T>* next(timestamp frontier, bool single_split) {
     if (!fresh_.empty()) settle();
     run* earliest = nullptr;
     for (run& each : runs_) {
       // Of equal keys the older run has the record that came first.
       if (earliest == nullptr || each.front() < earliest->front()) earliest = &each;
     }
-    if (earliest == nullptr || !has_turn(earliest->front(), frontier, single_split)) return false;
-    slot& from = slots_[earliest->front().slot];
-    to = std::move(from.record);
-    if (from.saved && expires_at(to) > frontier) erased_.push_back({to.hash, from.number});
-    free_.push_back(earliest->front().slot);
+    if (earliest == nullptr || !has_turn(earliest->front(), frontier, single_split)) return nullptr;
+    const std::uint32_t index = earliest->front().slot;
+    slot& from = slots_[index];
+    if (from.saved && expires_at(from.record) > frontier) {
+      erased_.push_back({from.record.hash, from.number});
+    }
+    free_.push_back(index);
     --waiting_;
     drop_front(*earliest);
-    return true;
+    return &from.record;
   }
 
   /// Writes what has come since the last snapshot.
@@ -209,7 +211,9 @@ class ordered_buffer {
     const turn_key fresh{record.turn, record.where, index, !record.behind};
     if (!fresh_.empty() && fresh < fresh_.back()) fresh_sorted_ = false;
     fresh_.push_back(fresh);
-    slots_[index] = {std::move(record), number, saved};
+    slots_[index].record = std::move(record);
+    slots_[index].number = number;
+    slots_[index].saved = saved;
     ++waiting_;
   }
 

@@ -9,6 +9,7 @@
 
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/block_folds.hpp>
+#include <freshet/pipeline/detail/block_pool.hpp>
 #include <freshet/pipeline/detail/galloping_search.hpp>
 #include <freshet/pipeline/detail/trailing_plan.hpp>
 
@@ -19,11 +20,11 @@
 
 namespace freshet::detail {
 
-template <class Aggregates>
+/// `Items`: see trailing_items.hpp.
+template <class Items>
 class pane_list {
  public:
-  using state = typename Aggregates::state;
-  using folded = accumulator<state, Aggregates>;
+  using state = typename Items::state;
 
   bool empty() const { return all_.empty(); }
   timestamp last() const { return all_.back().begin; }
@@ -34,45 +35,45 @@ class pane_list {
 
   /// Adds a record of the pane that begins at `begin`. `is_last`: none of the pane's records stands
   /// behind it.
-  void add(const Aggregates& parts, timestamp begin, const state& of_record, bool is_last) {
+  void add(block_pool& pool, const Items& items, timestamp begin,
+           const typename Items::item& of_record, bool is_last) {
     const std::size_t at = first_not_before(begin, all_.size(), all_.size(), time());
     assert(at >= closed_);
-    if (at == all_.size() || all_[at].begin != begin) {
-      all_.insert(all_.begin() + static_cast<std::ptrdiff_t>(at), {begin, of_record});
-      for (auto& each : folds_) each.inserted(at, begin);
-      return;
-    }
+    const bool is_new = at == all_.size() || all_[at].begin != begin;
+    if (is_new) all_.insert(pool, at, pane{begin, {}, false, false});
     if (is_last && !all_[at].stale) {
-      parts.merge(all_[at].fold, of_record);
+      items.add(all_[at].fold, of_record);
     } else {
       all_[at].stale = true;
     }
-    for (auto& each : folds_) each.changed(at, begin);
+    for (auto& each : folds_) {
+      if (is_new) {
+        each.inserted(pool, at, begin);
+      } else {
+        each.changed(at, begin);
+      }
+    }
   }
 
-  /// Folds the panes that begin in [begin, end) into `into`, in blocks of `of.block`.
-  /// `remake(begin)` folds the records of a pane.
+  /// Folds the panes that begin in [begin, end), in blocks of `of.block`. `remake(begin)` folds the
+  /// records of a pane.
   template <class Remake>
-  void fold(folded& into, const trailing_plan& plan, const Aggregates& parts,
-            const trailing_plan::span& of, timestamp begin, timestamp end, Remake&& remake) {
+  state fold(block_pool& pool, const trailing_plan& plan, const Items& items,
+             const trailing_plan::span& of, timestamp begin, timestamp end, Remake&& remake) {
     const std::size_t last = first_not_before(end, all_.size(), all_.size(), time());
-    const auto item = [&](std::size_t i) -> const state& { return refreshed(all_[i], remake); };
+    const auto merge = [&](state& into, const state& from) { items.merge(into, from); };
+    const auto add = [&](state& to, std::size_t i) { merge(to, refreshed(all_[i], remake)); };
     if constexpr (!has_fixed_size<state>) {
-      for (std::size_t i = first_not_before(begin, last, last, time()); i < last; ++i) {
-        into.take(item(i));
-      }
+      state all{};
+      std::size_t i = first_not_before(begin, last, last, time());
+      for (; i < last; ++i) add(all, i);
+      return all;
     } else {
-      const timestamp block = floor_to(end, of.block);
-      const auto boundary = [&] { return first_not_before(block, last, last, time()); };
       if (last <= few_items || all_[last - 1 - few_items].begin < begin) {
-        const std::size_t first = first_not_before(begin, last, last, time());
-        fold_directly(into, parts, first, boundary(), last, item);
-        return;
+        return fold_few<state>(first_not_before(begin, last, last, time()), last, add);
       }
       folds_.resize(plan.resolutions()[*of.panes].spans);
-      block_folds<state>& kept = folds_[of.folds];
-      const std::size_t first = first_not_before(begin, last, kept.cursor(), time());
-      kept.fold(into, parts, block, first, last, boundary, item);
+      return folds_[of.folds].fold(pool, begin, end, of.block, last, time(), merge, add);
     }
   }
 
@@ -89,7 +90,7 @@ class pane_list {
     std::size_t gone = 0;
     while (gone < closed_ && plan.pane_expires_at(of, all_[gone].begin) <= promised) ++gone;
     if (gone > 0 && 2 * gone >= all_.size()) {
-      all_.erase(all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(gone));
+      all_.erase_front(gone);
       closed_ -= gone;
       for (auto& each : folds_) each.dropped(gone);
     }
@@ -98,27 +99,32 @@ class pane_list {
 
   /// Calls `closed_pane(begin, state)` for the closed panes that it was not called for yet.
   template <class ClosedPane>
-  void take_unsaved(ClosedPane&& closed_pane) const {
+  void take_unsaved(ClosedPane&& closed_pane) {
     // Panes close in their order.
     for (std::size_t i = closed_; i > 0 && !std::exchange(all_[i - 1].saved, true); --i) {
-      closed_pane(all_[i - 1].begin, all_[i - 1].fold);
+      closed_pane(all_[i - 1].begin, std::as_const(all_[i - 1].fold));
     }
   }
 
   /// Puts a closed pane back; false unless it is behind those before.
-  bool restore(timestamp begin, state fold) {
+  bool restore(block_pool& pool, timestamp begin, state fold) {
     if (!all_.empty() && begin <= all_.back().begin) return false;
-    all_.push_back({begin, std::move(fold), false, true});
+    all_.push_back(pool, {begin, std::move(fold), false, true});
     ++closed_;
     return true;
+  }
+
+  void release(block_pool& pool) {
+    all_.release(pool);
+    for (auto& each : folds_) each.release(pool);
   }
 
  private:
   struct pane {
     timestamp begin = timestamp_min;
     state fold{};
-    bool stale = false;          ///< The fold has to be made again from the records.
-    mutable bool saved = false;  ///< A snapshot has seen it.
+    bool stale = false;  ///< The fold has to be made again from the records.
+    bool saved = false;  ///< A snapshot has seen it.
   };
 
   auto time() const {
@@ -131,7 +137,7 @@ class pane_list {
     return of.fold;
   }
 
-  std::vector<pane> all_;   ///< Ascending; only those with records.
+  pooled_array<pane> all_;  ///< Ascending; only those with records.
   std::size_t closed_ = 0;  ///< How many at the front are closed.
   std::vector<block_folds<state>>
       folds_;  ///< One for each span of the resolution; empty if unused.

@@ -1,8 +1,8 @@
 // What `trailing` keeps of one key: its recent records one by one, and its older ones in panes.
 // Internal.
 //
-// A record is kept as the state of the aggregates over it alone. The records are shared by all
-// exact spans and the open part of all others; each resolution has a list of panes. The value of a
+// A record is kept as what the aggregates need of it. The records are shared by all exact spans and
+// the open part of all others; each resolution has a list of panes. The value of a
 // span is folded from them in an order that depends on nothing but the records in the span, so it
 // is the same to the last bit whenever they came, and after a restart.
 //
@@ -13,11 +13,13 @@
 #include <freshet/core/record.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/block_folds.hpp>
+#include <freshet/pipeline/detail/block_pool.hpp>
 #include <freshet/pipeline/detail/galloping_search.hpp>
 #include <freshet/pipeline/detail/pane_list.hpp>
 #include <freshet/pipeline/detail/trailing_plan.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -25,69 +27,86 @@
 
 namespace freshet::detail {
 
-template <class Aggregates>
+/// `Items`: see trailing_items.hpp. `Spans`: how many there are; exact ones and resolutions
+/// together are not more.
+template <class Items, std::size_t Spans>
 class trailing_history {
  public:
-  using state = typename Aggregates::state;
-  using folded = accumulator<state, Aggregates>;
+  using state = typename Items::state;
+  using item = typename Items::item;
 
-  /// Puts a record in and returns its number. `promised`: as in trailing_plan.hpp.
-  std::size_t insert(const trailing_plan& plan, const Aggregates& parts, const order_key& order,
-                     state of_record, timestamp promised) {
-    if (times_.size() == times_.capacity()) make_room(plan, promised);
-    const std::size_t index = place_of(order);
-    const bool is_copy = index > 0 && order_of(index - 1) == order;
-    const std::uint32_t copy = is_copy ? records_[index - 1].copy + 1 : 0;
-    const auto offset = static_cast<std::ptrdiff_t>(index);
-    times_.insert(times_.begin() + offset, order.at);
-    records_.insert(records_.begin() + offset, {order.where, copy, false, std::move(of_record)});
+  explicit trailing_history(block_pool& pool) : pool_(&pool) {}
+  trailing_history(const trailing_history&) = delete;
+  trailing_history& operator=(const trailing_history&) = delete;
+  ~trailing_history() {
+    records_.release(*pool_);
+    places_.release(*pool_);
+    for (auto& each : folds_) each.release(*pool_);
+    for (auto& each : panes_) each.release(*pool_);
+  }
+
+  block_pool& pool() const { return *pool_; }
+
+  /// Puts a record in and returns its number. Records of one time stand in the order in which they
+  /// were put in or, where they see each other, in that of their positions. `promised`: as in
+  /// trailing_plan.hpp.
+  std::size_t insert(const trailing_plan& plan, const Items& items, const order_key& order,
+                     item of_record, timestamp promised) {
+    if (records_.size() == records_.capacity()) make_room(plan, promised);
+    std::size_t index = records_.size();
+    record fresh{order.at, 0, false, std::move(of_record)};
+    if (index == 0 || last_at_ < order.at) {
+      records_.push_back(*pool_, std::move(fresh));
+      if (plan.options().include_self) places_.push_back(*pool_, order.where);
+      last_at_ = order.at;
+    } else {
+      index = place_of(plan, order);
+      if (index > 0 && is_at(plan, order, index - 1)) fresh.copy = records_[index - 1].copy + 1;
+      records_.insert(*pool_, index, std::move(fresh));
+      if (plan.options().include_self) places_.insert(*pool_, index, order.where);
+    }
     ++unsaved_;
-    for (auto& each : record_folds_) each.inserted(index, order.at);
-    if (!plan.resolutions().empty()) insert_into_panes(plan, parts, index, timestamp_min);
+    for (auto& each : folds_) each.inserted(*pool_, index, order.at);
+    if (!plan.resolutions().empty()) insert_into_panes(plan, items, index, timestamp_min);
     return index;
   }
 
   /// One past the number of the last record before `at`.
   std::size_t end_before(timestamp at) const {
-    return first_not_before(at, times_.size(), times_.size(), time_of_record());
+    if (last_at_ < at) return records_.size();
+    return first_not_before(at, records_.size(), records_.size(), time_of_record());
   }
 
   /// What `of`, a span of the plan, holds for a record at `at`, which sees records up to `end`.
-  folded fold(const trailing_plan& plan, const Aggregates& parts, const trailing_plan::span& of,
-              timestamp at, std::size_t end) {
-    folded all(parts);
+  state fold(const trailing_plan& plan, const Items& items, const trailing_plan::span& of,
+             timestamp at, std::size_t end) {
     const timestamp begin = plan.begin_of(of, at);
-    if (!of.panes) {
-      fold_records(plan, all, parts, of.folds, begin, floor_to(at, of.block), end);
-      return all;
-    }
+    if (!of.panes) return fold_records(items, of.folds, begin, at, of.block, end);
+    if (panes_.empty()) return {};
     const trailing_plan::resolution& panes = plan.resolutions()[*of.panes];
     const timestamp open = floor_to(at, panes.width);
-    if (!panes_.empty()) {
-      panes_[*of.panes].fold(all, plan, parts, of, begin, open, remake(parts, panes.width));
-    }
-    folded behind(parts);
-    fold_records(plan, behind, parts, panes.folds, open, open, end);
-    all.take(behind);
+    state all =
+        panes_[*of.panes].fold(*pool_, plan, items, of, begin, open, remake(items, panes.width));
+    items.merge(all, fold_records(items, panes.folds, open, at, panes.width, end));
     return all;
   }
 
   /// Closes the panes that are complete, and forgets what no span can see any more. True when a
   /// pane was closed.
-  bool advance(const trailing_plan& plan, const Aggregates& parts, timestamp promised) {
+  bool advance(const trailing_plan& plan, const Items& items, timestamp promised) {
     bool any_closed = false;
     for (std::size_t r = 0; r < panes_.size(); ++r) {
       const trailing_plan::resolution& of = plan.resolutions()[r];
-      any_closed |= panes_[r].advance(plan, of, promised, remake(parts, of.width));
+      any_closed |= panes_[r].advance(plan, of, promised, remake(items, of.width));
     }
     const std::size_t gone = records_not_needed(plan, promised);
-    if (gone > 0 && 2 * gone >= times_.size()) drop_records(gone);
+    if (gone > 0 && 2 * gone >= records_.size()) drop_records(gone);
     return any_closed;
   }
 
   /// The frontier at which `advance` has something to do, or the key has expired.
   timestamp next_deadline(const trailing_plan& plan) const {
-    timestamp next = expires_at(plan);
+    timestamp next = plan.look_at(expires_at(plan));
     for (std::size_t r = 0; r < panes_.size(); ++r) {
       const timestamp* open = panes_[r].first_open();
       if (open != nullptr) next = std::min(next, plan.closes_at(plan.resolutions()[r], *open));
@@ -98,7 +117,7 @@ class trailing_history {
   /// From this watermark on no span can see anything of this key.
   timestamp expires_at(const trailing_plan& plan) const {
     timestamp last = timestamp_min;
-    if (!times_.empty()) last = plan.entry_expires_at(times_.back());
+    if (!records_.empty()) last = plan.entry_expires_at(last_at_);
     for (std::size_t r = 0; r < panes_.size(); ++r) {
       if (panes_[r].empty()) continue;
       last = std::max(last, plan.pane_expires_at(plan.resolutions()[r], panes_[r].last()));
@@ -106,14 +125,14 @@ class trailing_history {
     return last;
   }
 
-  /// Calls `record(order, copy, state)` and `closed_pane(resolution, begin, state)` for what no
+  /// Calls `record(order, copy, item)` and `closed_pane(resolution, begin, state)` for what no
   /// snapshot has seen yet.
   template <class Record, class ClosedPane>
-  void take_unsaved(Record&& record_of, ClosedPane&& closed_pane) const {
-    for (std::size_t i = times_.size(); i > 0 && unsaved_ > 0; --i) {
-      const record& each = records_[i - 1];
+  void take_unsaved(Record&& record_of, ClosedPane&& closed_pane) {
+    for (std::size_t i = records_.size(); i > 0 && unsaved_ > 0; --i) {
+      record& each = records_[i - 1];
       if (std::exchange(each.saved, true)) continue;
-      record_of(order_of(i - 1), each.copy, each.of_record);
+      record_of(order_of(i - 1), each.copy, std::as_const(each.of_record));
       --unsaved_;
     }
     for (std::size_t r = 0; r < panes_.size(); ++r) {
@@ -123,55 +142,66 @@ class trailing_history {
   }
 
   // Rows come back in ascending order; false when they do not.
-  bool restore_record(const order_key& order, std::uint32_t copy, state of_record) {
-    if (!times_.empty() && order < order_of(times_.size() - 1)) return false;
-    times_.push_back(order.at);
-    records_.push_back({order.where, copy, true, std::move(of_record)});
+  bool restore_record(const trailing_plan& plan, const order_key& order, std::uint32_t copy,
+                      item of_record) {
+    if (!records_.empty() && order < order_of(records_.size() - 1)) return false;
+    records_.push_back(*pool_, {order.at, copy, true, std::move(of_record)});
+    if (plan.options().include_self) places_.push_back(*pool_, order.where);
+    last_at_ = order.at;
     return true;
   }
   bool restore_pane(const trailing_plan& plan, std::size_t resolution, timestamp begin,
                     state fold) {
     panes_.resize(plan.resolutions().size());
-    return panes_[resolution].restore(begin, std::move(fold));
+    return panes_[resolution].restore(*pool_, begin, std::move(fold));
   }
   /// Makes the panes that are open at `promised` from their records, after the last row.
-  void restored(const trailing_plan& plan, const Aggregates& parts, timestamp promised) {
-    for (std::size_t i = 0; i < times_.size() && !plan.resolutions().empty(); ++i) {
-      insert_into_panes(plan, parts, i, promised);
+  void restored(const trailing_plan& plan, const Items& items, timestamp promised) {
+    for (std::size_t i = 0; i < records_.size() && !plan.resolutions().empty(); ++i) {
+      insert_into_panes(plan, items, i, promised);
     }
   }
 
-  /// Asks for the memory that the next record will look at.
-  void prefetch() const {
-    if (times_.empty()) return;
-    __builtin_prefetch(times_.data() + times_.size() - 1, 1);
-    __builtin_prefetch(records_.data() + records_.size() - 1, 1);
-    for (const auto& each : record_folds_) {
-      each.prefetch();
-      __builtin_prefetch(times_.data() + std::min(each.cursor(), times_.size() - 1));
-    }
+  /// Asks for the memory that the next record will look at. Inline, or g++ 12 drops the call.
+  [[gnu::always_inline]] void prefetch() const {
+    const auto* next = reinterpret_cast<const char*>(records_.data() + records_.size());
+    __builtin_prefetch(next - sizeof(record), 1);
+    __builtin_prefetch(next + sizeof(record) - 1, 1);
+    for (const auto& each : folds_) each.prefetch();
   }
-
-  timestamp armed = timestamp_max;  ///< The deadline at which the key will be looked at.
+  /// How much of this object itself an ordinary record looks at.
+  static constexpr std::size_t front_bytes() { return 2 * cache_line_bytes; }
 
  private:
   struct record {
-    position where;
-    std::uint32_t copy = 0;      ///< Numbers equal order keys, as in a stream merged with itself.
-    mutable bool saved = false;  ///< A snapshot has seen it.
-    state of_record{};
+    timestamp at = timestamp_min;
+    std::uint32_t copy = 0;  ///< Numbers records of one time, or of one order key.
+    bool saved = false;      ///< A snapshot has seen it.
+    [[no_unique_address]] item of_record{};
   };
-  auto time_of_record() const {
-    return [this](std::size_t i) { return times_[i]; };
-  }
-  order_key order_of(std::size_t index) const { return {times_[index], records_[index].where}; }
 
-  /// Where a record belongs: behind all that it is not before.
-  std::size_t place_of(const order_key& order) const {
-    if (times_.empty() || times_.back() < order.at) return times_.size();
+  auto time_of_record() const {
+    return [all = records_.data()](std::size_t i) { return all[i].at; };
+  }
+
+  /// Without positions where nobody asks for them.
+  order_key order_of(std::size_t index) const {
+    return {records_[index].at, places_.empty() ? position{} : places_[index]};
+  }
+  bool is_at(const trailing_plan& plan, const order_key& order, std::size_t index) const {
+    return records_[index].at == order.at &&
+           (!plan.options().include_self || places_[index] == order.where);
+  }
+
+  /// Where a record belongs: behind all that it is not before. \pre there are some.
+  std::size_t place_of(const trailing_plan& plan, const order_key& order) const {
+    std::size_t high = records_.size();
+    if (last_at_ > order.at) {
+      high = first_not_before(saturating_add(order.at, duration{1}), high, high, time_of_record());
+    }
+    if (!plan.options().include_self) return high;
     std::size_t low = end_before(order.at);
-    std::size_t high = times_.size();
-    if (!(order < order_of(high - 1))) return high;
+    if (low == high || !(order < order_of(high - 1))) return high;
     while (low < high) {
       const std::size_t middle = low + (high - low) / 2;
       if (order < order_of(middle)) {
@@ -184,41 +214,60 @@ class trailing_history {
   }
 
   /// Adds record `index` to its panes, but for those that were closed at `open_from`.
-  void insert_into_panes(const trailing_plan& plan, const Aggregates& parts, std::size_t index,
+  void insert_into_panes(const trailing_plan& plan, const Items& items, std::size_t index,
                          timestamp open_from) {
     panes_.resize(plan.resolutions().size());
     for (std::size_t r = 0; r < panes_.size(); ++r) {
       const trailing_plan::resolution& of = plan.resolutions()[r];
-      const timestamp begin = floor_to(times_[index], of.width);
+      const timestamp begin = floor_to(records_[index].at, of.width);
       if (plan.closes_at(of, begin) <= open_from) continue;
       const bool is_last =
-          index + 1 == times_.size() || floor_to(times_[index + 1], of.width) != begin;
-      panes_[r].add(parts, begin, records_[index].of_record, is_last);
+          index + 1 == records_.size() || floor_to(records_[index + 1].at, of.width) != begin;
+      panes_[r].add(*pool_, items, begin, records_[index].of_record, is_last);
     }
   }
 
   /// What folds the records of a pane of that width again.
-  auto remake(const Aggregates& parts, duration width) const {
-    return [this, &parts, width](timestamp begin) {
-      folded all(parts);
+  auto remake(const Items& items, duration width) const {
+    return [this, &items, width](timestamp begin) {
+      state all{};
       for (std::size_t i = end_before(begin);
-           i < times_.size() && floor_to(times_[i], width) == begin; ++i) {
-        all.take(records_[i].of_record);
+           i < records_.size() && floor_to(records_[i].at, width) == begin; ++i) {
+        items.add(all, records_[i].of_record);
       }
-      return all.state();
+      return all;
     };
   }
 
-  void fold_records(const trailing_plan& plan, folded& into, const Aggregates& parts,
-                    std::size_t folds, timestamp begin, timestamp block, std::size_t end);
+  /// Folds the records from the first not before `begin` to `end`, in blocks like that of `at`.
+  state fold_records(const Items& items, std::size_t folds, timestamp begin, timestamp at,
+                     duration block, std::size_t end) {
+    if (end == 0 || (end == records_.size() && last_at_ < begin)) return {};
+    const auto merge = [&](state& into, const state& from) { items.merge(into, from); };
+    const auto add = [&](state& to, std::size_t i) { items.add(to, records_[i].of_record); };
+    if constexpr (!has_fixed_size<state>) {
+      // From the first on: then a state that collects only ever gets longer at its end.
+      state all{};
+      std::size_t i = first_not_before(begin, end, end, time_of_record());
+      for (; i < end; ++i) add(all, i);
+      return all;
+    } else {
+      block_folds<state>& kept = folds_[folds];
+      if (kept.covers(at, block) ||
+          (end > few_items && records_[end - 1 - few_items].at >= begin)) {
+        return kept.fold(*pool_, begin, at, block, end, time_of_record(), merge, add);
+      }
+      state few{};
+      for (std::size_t i = end; i > 0 && records_[i - 1].at >= begin; --i) add(few, i - 1);
+      return few;
+    }
+  }
 
-  /// Forgets what is not needed, and doubles the memory unless that gave enough of it.
+  /// Forgets what is not needed, and asks for more memory unless that gave enough of it.
   void make_room(const trailing_plan& plan, timestamp promised) {
     drop_records(records_not_needed(plan, promised));
-    if (4 * times_.size() < 3 * times_.capacity()) return;
-    const std::size_t room = std::max<std::size_t>(4, 2 * times_.capacity());
-    times_.reserve(room);
-    records_.reserve(room);
+    if (4 * records_.size() < 3 * records_.capacity()) return;
+    records_.reserve(*pool_, records_.capacity() + records_.capacity() / 2 + 1);
   }
 
   std::size_t records_not_needed(const trailing_plan& plan, timestamp promised) const {
@@ -226,48 +275,27 @@ class trailing_history {
     for (const auto& each : panes_) {
       if (each.first_open() != nullptr) from = std::min(from, *each.first_open());
     }
-    return first_not_before(from, times_.size(), 0, time_of_record());
+    return first_not_before(from, records_.size(), 0, time_of_record());
   }
 
   void drop_records(std::size_t count) {
     if (count == 0) return;
     for (std::size_t i = 0; i < count; ++i) unsaved_ -= records_[i].saved ? 0U : 1U;
-    times_.erase(times_.begin(), times_.begin() + static_cast<std::ptrdiff_t>(count));
-    records_.erase(records_.begin(), records_.begin() + static_cast<std::ptrdiff_t>(count));
-    for (auto& each : record_folds_) each.dropped(count);
+    records_.erase_front(count);
+    if (!places_.empty()) places_.erase_front(count);
+    for (auto& each : folds_) each.dropped(count);
   }
 
-  std::vector<timestamp> times_;  ///< Of the records, ascending.
-  std::vector<record> records_;
-  std::vector<block_folds<state>> record_folds_;  ///< As the plan numbers them; empty if unused.
-  std::vector<pane_list<Aggregates>> panes_;      ///< By resolution; empty before the first record.
-  mutable std::size_t unsaved_ = 0;               ///< Records that no snapshot has seen.
+  pooled_array<record> records_;                 ///< Ascending.
+  timestamp last_at_ = timestamp_min;            ///< The time of the last record.
+  std::uint32_t unsaved_ = 0;                    ///< Records that no snapshot has seen.
+  std::array<block_folds<state>, Spans> folds_;  ///< As the plan numbers those over records.
+  std::vector<pane_list<Items>> panes_;          ///< By resolution; empty before the first record.
+  pooled_array<position> places_;                ///< Of the records, if records see themselves.
+  block_pool* pool_;
+
+ public:
+  timestamp armed = timestamp_max;  ///< The deadline at which the key will be looked at.
 };
-
-template <class Aggregates>
-void trailing_history<Aggregates>::fold_records(const trailing_plan& plan, folded& into,
-                                                const Aggregates& parts, std::size_t folds,
-                                                timestamp begin, timestamp block, std::size_t end) {
-  const auto item = [this](std::size_t i) -> const state& { return records_[i].of_record; };
-  if constexpr (!has_fixed_size<state>) {
-    // From the first on: then a state that collects only ever gets longer at its end.
-    for (std::size_t i = first_not_before(begin, end, end, time_of_record()); i < end; ++i) {
-      into.take(item(i));
-    }
-  } else if (end <= few_items || times_[end - 1 - few_items] < begin) {
-    std::size_t first = end;
-    while (first > 0 && times_[first - 1] >= begin) --first;
-    std::size_t boundary = first;
-    while (boundary < end && times_[boundary] < block) ++boundary;
-    fold_directly(into, parts, first, boundary, end, item);
-  } else {
-    record_folds_.resize(plan.record_folds());
-    block_folds<state>& kept = record_folds_[folds];
-    const std::size_t first = first_not_before(begin, end, kept.cursor(), time_of_record());
-    kept.fold(
-        into, parts, block, first, end,
-        [&] { return first_not_before(block, end, end, time_of_record()); }, item);
-  }
-}
 
 }  // namespace freshet::detail

@@ -10,11 +10,12 @@
 
 #include <freshet/aggregate/aggregate.hpp>
 #include <freshet/core/codec.hpp>
-#include <freshet/pipeline/detail/aggregate_set.hpp>
+#include <freshet/pipeline/detail/block_pool.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
 #include <freshet/pipeline/detail/ordered_buffer.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
 #include <freshet/pipeline/detail/trailing_history.hpp>
+#include <freshet/pipeline/detail/trailing_items.hpp>
 #include <freshet/pipeline/detail/trailing_plan.hpp>
 #include <freshet/pipeline/detail/trailing_state_keys.hpp>
 #include <freshet/pipeline/trailing_row.hpp>
@@ -26,6 +27,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -39,22 +41,20 @@ struct trailing_summary {
   BOOST_DESCRIBE_CLASS(trailing_summary, (), (watermark), (), ())
 };
 
-template <class T, class KeyOf, std::size_t Spans, class Aggregates>
-class trailing_operator;
-
 template <class T, class KeyOf, std::size_t Spans, class... A>
-class trailing_operator<T, KeyOf, Spans, aggregate_set<T, A...>> final
+class trailing_operator final
     : public resumable_operator<T, trailing_row<T, Spans, aggregate_result<A, T>...>> {
  public:
   using key = key_of_t<KeyOf, T>;
-  using aggregates = aggregate_set<T, A...>;
-  using state = typename aggregates::state;
+  using items = trailing_items<T, A...>;
+  using state = typename items::state;
+  using item = typename items::item;
   using row = trailing_row<T, Spans, aggregate_result<A, T>...>;
 
-  trailing_operator(KeyOf key_of, trailing_plan plan, aggregates parts)
+  trailing_operator(KeyOf key_of, trailing_plan plan, items parts)
       : key_of_(std::move(key_of)),
         plan_(std::move(plan)),
-        parts_(std::move(parts)),
+        items_(std::move(parts)),
         buffer_(buffered_tag) {}
 
   outlet_base& output(std::size_t port) override {
@@ -69,9 +69,9 @@ class trailing_operator<T, KeyOf, Spans, aggregate_set<T, A...>> final
     to.summary(to_bytes(trailing_summary{this->watermark()}), this->watermark());
     buffer_.snapshot(to);
     table_.take_changes(
-        [&](std::uint64_t hash, const key& of, const history& kept) {
-          kept.take_unsaved(
-              [&](const order_key& order, std::uint32_t copy, const state& value) {
+        [&](std::uint64_t hash, const key& of, const history_handle& kept) {
+          kept->take_unsaved(
+              [&](const order_key& order, std::uint32_t copy, const item& value) {
                 to.put(hash, record_key(of, order, copy), plan_.entry_expires_at(order.at),
                        to_bytes(value));
               },
@@ -97,21 +97,25 @@ class trailing_operator<T, KeyOf, Spans, aggregate_set<T, A...>> final
       }
     });
     buffer_.restored();
-    table_.for_each([&](std::uint64_t hash, const key& of, history& kept) {
-      kept.restored(plan_, parts_, this->watermark());
-      arm(hash, of, kept);
+    table_.for_each([&](std::uint64_t hash, const key& of, history_handle& kept) {
+      kept->restored(plan_, items_, this->watermark());
+      arm(hash, of, *kept);
     });
   }
 
  protected:
   bool move_to(timestamp frontier) override {
-    std::size_t work = 0;
-    while (fill_chunk(frontier)) {
-      for (turn_record<T>& each : chunk_) have_turn(each, each.turn);
-      work += chunk_.size();
-      if (work >= slice_rows) return false;
+    for (std::size_t work = 0; work < slice_rows; work += chunk_.size()) {
+      chunk_.clear();
+      while (chunk_.size() < chunk_rows) {
+        turn_record<T>* next = buffer_.next(frontier, this->context().single_split);
+        if (next == nullptr) break;
+        chunk_.push_back({next, nullptr, next->turn});
+      }
+      if (chunk_.empty()) return forget_until(frontier, work);
+      have_turns();
     }
-    return forget_until(frontier, work);
+    return false;
   }
 
   void flush() override {
@@ -126,14 +130,29 @@ class trailing_operator<T, KeyOf, Spans, aggregate_set<T, A...>> final
   }
 
  private:
-  using history = trailing_history<aggregates>;
+  using history = trailing_history<items, Spans>;
+  struct history_deleter {
+    void operator()(history* of) const noexcept {
+      block_pool& pool = of->pool();
+      std::destroy_at(of);
+      pool.free(of, sizeof(history));
+    }
+  };
+  using history_handle = std::unique_ptr<history, history_deleter>;
   using values = decltype(row::trailing);
+  /// A record at its turn.
+  struct turn {
+    turn_record<T>* record = nullptr;
+    history* kept = nullptr;             ///< Of its key; null when it is late.
+    timestamp promised = timestamp_min;  ///< All turns up to there have been.
+  };
   struct due_key {
     std::uint64_t hash = 0;
     key of;
   };
   static constexpr std::size_t slice_rows = 4 * batch_rows_max;
-  static constexpr std::size_t chunk_rows = 64;
+  static constexpr std::size_t chunk_rows = 256;
+  static constexpr std::size_t ahead = 8;
 
   template <class Rows>
   void take(Rows& rows) {
@@ -152,6 +171,7 @@ class trailing_operator<T, KeyOf, Spans, aggregate_set<T, A...>> final
   std::size_t take_at_once(Rows& rows) {
     std::size_t realigned = 0;
     std::size_t cursor = 0;
+    arrived_.clear();
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const timestamp at = rows.times[i];
       bool behind = cursor < rows.behind.size() && rows.behind[cursor].row == i;
@@ -161,61 +181,94 @@ class trailing_operator<T, KeyOf, Spans, aggregate_set<T, A...>> final
         behind = true;
         ++realigned;
       }
-      turn_record<T> record{
-          at, entry, behind, rows.positions[i], rows.hashes[i], std::move(rows.values[i])};
-      have_turn(record, this->watermark());
+      arrived_.push_back(
+          {at, entry, behind, rows.positions[i], rows.hashes[i], std::move(rows.values[i])});
+    }
+    for (std::size_t i = 0; i < arrived_.size();) {
+      chunk_.clear();
+      for (; i < arrived_.size() && chunk_.size() < chunk_rows; ++i) {
+        chunk_.push_back({&arrived_[i], nullptr, this->watermark()});
+      }
+      have_turns();
     }
     return realigned;
   }
 
-  /// Brings the next records whose turn has come, and what they will look at on its way.
-  bool fill_chunk(timestamp frontier) {
-    chunk_.clear();
-    turn_record<T> next;
-    while (chunk_.size() < chunk_rows &&
-           buffer_.next(frontier, this->context().single_split, next)) {
-      chunk_.push_back(std::move(next));
+  /// Gives the records of the chunk their turns. What they need is looked up ahead: the memory of
+  /// many keys is far away, and not to wait for it each time saves half of the time.
+  void have_turns() {
+    const std::size_t size = chunk_.size();
+    const bool far = table_.prefetch_pays();
+    for (std::size_t step = 0; step < size + 3 * ahead; ++step) {
+      if (far && step < size) table_.prefetch(chunk_[step].record->hash);
+      if (step >= ahead && step - ahead < size) {
+        turn& next = chunk_[step - ahead];
+        guarded(next, [&] { find_history(next); });
+      }
+      if (step >= 2 * ahead && step - 2 * ahead < size) {
+        const turn& next = chunk_[step - 2 * ahead];
+        if (next.kept != nullptr) next.kept->prefetch();
+      }
+      if (step >= 3 * ahead) have_turn(chunk_[step - 3 * ahead]);
     }
-    return !chunk_.empty();
   }
 
-  /// \param promised all turns up to there have been.
-  void have_turn(turn_record<T>& record, timestamp promised) {
-    if (record.behind && plan_.is_late(record.at, record.turn)) {
-      operator_counters::add(this->context().counters->late, 1);
-      if (late_.connected()) put(late_rows_, record, std::move(record.value));
+  void have_turn(turn& now) {
+    if (now.kept != nullptr) {
+      guarded(now, [&] { add_row(now); });
     } else {
-      try {
-        add_row(record, promised);
-      } catch (...) {
-        fail_in_user_function(this->context().place, record.where);
-      }
+      operator_counters::add(this->context().counters->late, 1);
+      if (late_.connected()) put(late_rows_, *now.record, std::move(now.record->value));
     }
     if (rows_.size() >= batch_rows_max || late_rows_.size() >= batch_rows_max) flush();
   }
 
-  void add_row(turn_record<T>& record, timestamp promised) {
+  /// Calls `f`, in which an exception is the record's fault.
+  template <class F>
+  void guarded(const turn& at, F&& f) {
+    try {
+      f();
+    } catch (...) {
+      fail_in_user_function(this->context().place, at.record->where);
+    }
+  }
+
+  void find_history(turn& at) {
+    const turn_record<T>& record = *at.record;
+    if (record.behind && plan_.is_late(record.at, record.turn)) return;
+    at.kept = table_
+                  .get_or_insert(record.hash, key_of_record(key_of_, record.value),
+                                 [this] { return new_history(); })
+                  .first->get();
+    for (std::size_t byte = 0; byte < history::front_bytes(); byte += cache_line_bytes) {
+      __builtin_prefetch(reinterpret_cast<const char*>(at.kept) + byte);
+    }
+  }
+
+  history_handle new_history() {
+    return history_handle(::new (pool_.allocate(sizeof(history))) history(pool_));
+  }
+
+  void add_row(const turn& at) {
+    turn_record<T>& record = *at.record;
+    history& kept = *at.kept;
     const order_key order = record.order();
-    state of_record{};
-    parts_.add(of_record, record.value, order);
-    const auto& of = key_of_record(key_of_, std::as_const(record.value));
-    history& kept = *table_.get_or_insert(record.hash, of).first;
+    item of_record = items_.make(record.value, order);
     values seen;
     if (plan_.options().include_self) {
-      const std::size_t own = kept.insert(plan_, parts_, order, std::move(of_record), promised);
+      const std::size_t own = kept.insert(plan_, items_, order, std::move(of_record), at.promised);
       fill(seen, kept, record.at, own + 1);
     } else {
       fill(seen, kept, record.at, kept.end_before(record.at));
-      kept.insert(plan_, parts_, order, std::move(of_record), promised);
+      kept.insert(plan_, items_, order, std::move(of_record), at.promised);
     }
-    arm(record.hash, of, kept);
+    arm(record.hash, record.value, kept);
     put(rows_, record, row{std::move(record.value), std::move(seen)});
   }
 
   void fill(values& to, history& from, timestamp at, std::size_t end) {
     for (std::size_t span = 0; span < Spans; ++span) {
-      const auto all = from.fold(plan_, parts_, plan_.spans()[span], at, end);
-      to[span] = parts_.result(all.state());
+      to[span] = items_.result(from.fold(plan_, items_, plan_.spans()[span], at, end));
     }
   }
 
@@ -236,13 +289,19 @@ class trailing_operator<T, KeyOf, Spans, aggregate_set<T, A...>> final
     kept.armed = at;
     deadlines_[at].push_back({hash, of});
   }
+  /// The same for the key of a record that has just been added.
+  void arm(std::uint64_t hash, const T& record, history& kept) {
+    // A key without panes is due when its first record has expired, and then looked at again.
+    if (kept.armed != timestamp_max && plan_.resolutions().empty()) return;
+    arm(hash, key(key_of_record(key_of_, record)), kept);
+  }
 
   /// Closes panes and drops keys that are due; false when the slice is over before.
   bool forget_until(timestamp frontier, std::size_t work) {
     if (frontier == timestamp_max) {
       // Nothing follows: all of it has expired.
       deadlines_.clear();
-      table_.sweep([](std::uint64_t, const key&, history&) { return row_fate::forget; });
+      table_.sweep([](std::uint64_t, const key&, history_handle&) { return row_fate::forget; });
       return true;
     }
     while (!deadlines_.empty() && deadlines_.begin()->first <= frontier) {
@@ -258,49 +317,61 @@ class trailing_operator<T, KeyOf, Spans, aggregate_set<T, A...>> final
   }
 
   void look_at(const due_key& due, timestamp at, timestamp frontier) {
-    history* kept = table_.find(due.hash, due.of);
-    if (kept == nullptr || kept->armed != at) return;  // A later deadline replaced this one.
-    if (kept->expires_at(plan_) <= frontier) {
+    history_handle* found = table_.find(due.hash, due.of);
+    if (found == nullptr || (*found)->armed != at)
+      return;  // An earlier deadline replaced this one.
+    history& kept = **found;
+    if (kept.expires_at(plan_) <= frontier) {
       table_.erase(due.hash, due.of);
       return;
     }
-    if (kept->advance(plan_, parts_, frontier)) table_.mark_dirty(kept);
-    kept->armed = timestamp_max;
-    arm(due.hash, due.of, *kept);
+    if (kept.advance(plan_, items_, frontier)) table_.mark_dirty(found);
+    kept.armed = timestamp_max;
+    arm(due.hash, due.of, kept);
   }
 
   void restore_row(std::uint64_t hash, std::string_view bytes, std::string_view value,
                    const state_reader& from) {
-    auto of_row = from_bytes<state>(value);
-    if (!of_row.ok()) from.fail(of_row.status());
     state_key<key> which;
     if (!parse(bytes, which)) from.fail("a row of a key that trailing does not write");
-    history* kept = table_.find(hash, which.of);
+    history_handle* kept = table_.find(hash, which.of);
     if (kept == nullptr) {
-      table_.insert_restored(hash, which.of, history{});
+      table_.insert_restored(hash, which.of, new_history());
       kept = table_.find(hash, which.of);
     }
-    bool in_order = false;
-    if (which.tag == record_tag) {
-      in_order = kept->restore_record(which.order, which.copy, std::move(*of_row));
-    } else {
-      const auto& all = plan_.resolutions();
-      const auto found = std::find_if(all.begin(), all.end(),
-                                      [&](const auto& each) { return each.width == which.width; });
-      if (found == all.end()) from.fail("a pane of another resolution");
-      in_order = kept->restore_pane(plan_, static_cast<std::size_t>(found - all.begin()),
-                                    which.order.at, std::move(*of_row));
-    }
+    const bool in_order = which.tag == record_tag ? restore_record(**kept, which, value, from)
+                                                  : restore_pane(**kept, which, value, from);
     if (!in_order) from.fail("rows of a key out of order");
+  }
+
+  bool restore_record(history& to, const state_key<key>& which, std::string_view value,
+                      const state_reader& from) {
+    auto of_record = from_bytes<item>(value);
+    if (!of_record.ok()) from.fail(of_record.status());
+    return to.restore_record(plan_, which.order, which.copy, std::move(*of_record));
+  }
+
+  bool restore_pane(history& to, const state_key<key>& which, std::string_view value,
+                    const state_reader& from) {
+    auto fold = from_bytes<state>(value);
+    if (!fold.ok()) from.fail(fold.status());
+    const auto& all = plan_.resolutions();
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const auto& each) { return each.width == which.width; });
+    if (found == all.end()) from.fail("a pane of another resolution");
+    const auto resolution = static_cast<std::size_t>(found - all.begin());
+    return to.restore_pane(plan_, resolution, which.order.at, std::move(*fold));
   }
 
   KeyOf key_of_;
   trailing_plan plan_;
-  aggregates parts_;
+  items items_;
   ordered_buffer<T> buffer_;
-  keyed_table<key, history> table_;
+  block_pool pool_;  ///< Outlives the table.
+  keyed_table<key, history_handle> table_;
   std::map<timestamp, std::vector<due_key>> deadlines_;
-  std::vector<turn_record<T>> chunk_;
+  std::vector<turn> chunk_;
+  std::vector<turn_record<T>> arrived_;
   batch<row> rows_;
   batch<T> late_rows_;
   outlet<T> late_;

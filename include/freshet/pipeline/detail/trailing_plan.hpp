@@ -6,6 +6,7 @@
 #pragma once
 
 #include <freshet/core/time.hpp>
+#include <freshet/pipeline/detail/block_folds.hpp>
 #include <freshet/window/trailing.hpp>
 
 #include <algorithm>
@@ -14,11 +15,6 @@
 #include <vector>
 
 namespace freshet::detail {
-
-/// The last multiple of `step` at or before `at`, or the beginning of time.
-constexpr timestamp floor_to(timestamp at, duration step) {
-  return saturating_subtract(at, distance_past_multiple(at, step, duration::zero()));
-}
 
 class trailing_plan {
  public:
@@ -40,7 +36,7 @@ class trailing_plan {
       : options_(options) {
     for (const trailing_span& each : spans) {
       if (each.resolution == duration::zero()) {
-        spans_.push_back({each.length, each.length, std::nullopt, record_folds_++});
+        spans_.push_back({each.length, each.length, std::nullopt, 0});
         exact_reach_ = std::max(exact_reach_, each.length);
       } else {
         // The range of whole panes is as long as that, or longer by one pane.
@@ -49,12 +45,12 @@ class trailing_plan {
         spans_.push_back({each.length, block, panes, resolutions_[panes].spans++});
       }
     }
+    number_folds();
   }
 
   const std::vector<span>& spans() const { return spans_; }
   const std::vector<resolution>& resolutions() const { return resolutions_; }
   const trailing_options& options() const { return options_; }
-  std::size_t record_folds() const { return record_folds_; }
 
   /// Whether a record that entered at the frontier `entry` may not be used any more.
   bool is_late(timestamp at, timestamp entry) const {
@@ -99,14 +95,29 @@ class trailing_plan {
     return saturating_subtract(saturating_subtract(promised, options_.allowed_lateness),
                                exact_reach_);
   }
-  /// No span reaches back further than this.
-  duration reach() const {
-    duration longest = exact_reach_;
-    for (const resolution& each : resolutions_) longest = std::max(longest, each.reach);
-    return longest;
+  /// When to look whether a key has expired that does so at `when`: not before, but at one of few
+  /// times, so that many keys are looked at together.
+  timestamp look_at(timestamp when) const {
+    duration reach = exact_reach_;
+    for (const resolution& each : resolutions_) reach = std::max(reach, each.reach);
+    const duration step = reach / 64 + duration{1};
+    return saturating_add(floor_to(when, step), step);
   }
 
  private:
+  /// The folds of the longest exact span come first: they are the ones in use, and near the front.
+  void number_folds() {
+    std::vector<span*> exact;
+    for (span& each : spans_) {
+      if (!each.panes) exact.push_back(&each);
+    }
+    std::stable_sort(exact.begin(), exact.end(),
+                     [](const span* a, const span* b) { return a->length > b->length; });
+    std::size_t next = 0;
+    for (span* each : exact) each->folds = next++;
+    for (resolution& each : resolutions_) each.folds = next++;
+  }
+
   std::size_t resolution_of(const trailing_span& of) {
     const auto known =
         std::find_if(resolutions_.begin(), resolutions_.end(),
@@ -115,7 +126,7 @@ class trailing_plan {
       known->reach = std::max(known->reach, of.length);
       return static_cast<std::size_t>(known - resolutions_.begin());
     }
-    resolutions_.push_back({of.resolution, of.length, 0, record_folds_++});
+    resolutions_.push_back({of.resolution, of.length, 0, 0});
     return resolutions_.size() - 1;
   }
 
@@ -123,7 +134,6 @@ class trailing_plan {
   std::vector<span> spans_;
   std::vector<resolution> resolutions_;
   duration exact_reach_{0};  ///< The longest exact span; zero when there is none.
-  std::size_t record_folds_ = 0;
 };
 
 }  // namespace freshet::detail
