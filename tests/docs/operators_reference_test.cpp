@@ -207,3 +207,70 @@ TEST_CASE("operators.md, windows of processing time", "[docs]") {
   h.clock().move_to(frt::at(6s));
   REQUIRE(rows.take_text() == texts{"0|3000000|6000000|1@5999999"});
 }
+
+namespace {
+
+struct timed_number {
+  std::int64_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(timed_number, (), (number))
+
+int one_key(const timed_number&) {
+  return 0;
+}
+
+/// Counts of the trailing spans of records at the given seconds.
+std::vector<std::uint64_t> trailing_counts(const std::vector<std::int64_t>& seconds,
+                                           const fr::trailing_span& span,
+                                           const fr::trailing_options& options) {
+  frt::harness h;
+  const auto in = h.input<timed_number>("numbers");
+  const fr::trailing_span spans[] = {span};
+  const auto rows = h.collect(in.stream() | fr::key_by(one_key) |
+                              fr::trailing("t", spans, options, fr::count("n")));
+  for (const std::int64_t second : seconds) {
+    in.push({second}, frt::at(std::chrono::seconds(second)));
+  }
+  h.finish();
+  std::vector<std::uint64_t> counts;
+  for (const auto& row : rows.take_values()) counts.push_back(std::get<0>(row.trailing[0]));
+  return counts;
+}
+
+}  // namespace
+
+TEST_CASE("operators.md, trailing: spans, edges and resolution", "[docs]") {
+  using counts = std::vector<std::uint64_t>;
+  REQUIRE(trailing_counts({1, 4, 4, 11, 30}, 10s, {}) == counts{0, 1, 1, 3, 0});
+  REQUIRE(trailing_counts({1, 4, 4, 11, 30}, 10s, {.include_self = true}) == counts{1, 2, 3, 4, 1});
+  const fr::trailing_span coarse(100s, {.resolution = 30s});
+  REQUIRE(trailing_counts({119, 120, 149, 150, 240}, coarse, {}) == counts{0, 1, 2, 3, 3});
+}
+
+TEST_CASE("operators.md, calendar windows: the days on which clocks change", "[docs]") {
+  const fr::calendar days{.unit = fr::calendar_unit::day, .zone = "Europe/Berlin"};
+  const auto span = [&](const char* at) { return days.span_of(*fr::parse_iso_8601(at)); };
+  const auto text = [](const fr::window_span& of) {
+    return fr::to_iso_8601(of.begin) + " " + fr::to_iso_8601(of.end);
+  };
+  REQUIRE(text(span("2024-03-31T12:00:00Z")) == "2024-03-30T23:00:00Z 2024-03-31T22:00:00Z");
+  REQUIRE(text(span("2024-10-27T12:00:00Z")) == "2024-10-26T22:00:00Z 2024-10-27T23:00:00Z");
+}
+
+TEST_CASE("operators.md, count windows: with and without partial ones", "[docs]") {
+  for (const bool partial : {false, true}) {
+    frt::harness h;
+    const auto in = h.input<std::int64_t>("numbers");
+    const auto windows = in.stream() | fr::key_by(same_key) |
+                         fr::window(fr::count_window{.size = 4, .slide = 2, .partial = partial}) |
+                         fr::aggregate("w", fr::collect("all", [](std::int64_t n) { return n; }));
+    const auto rows = h.collect(windows);
+    for (std::int64_t n = 1; n <= 7; ++n) in.push(n, frt::at(std::chrono::seconds(n)));
+    h.finish();
+    std::vector<std::vector<std::int64_t>> all;
+    for (const auto& row : rows.take_values()) all.push_back(std::get<0>(row.values));
+    using lists = std::vector<std::vector<std::int64_t>>;
+    REQUIRE(all == (partial ? lists{{1, 2}, {1, 2, 3, 4}, {3, 4, 5, 6}, {5, 6, 7}}
+                            : lists{{1, 2, 3, 4}, {3, 4, 5, 6}}));
+  }
+}

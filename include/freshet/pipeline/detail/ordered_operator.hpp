@@ -51,13 +51,13 @@ class ordered_operator final : public resumable_operator<T, T> {
  protected:
   bool move_to(timestamp frontier) override {
     constexpr std::size_t slice_rows = 4 * batch_rows_max;
-    turn_record<T> next;
-    for (std::size_t moved = 0; waiting_.next(frontier, this->context().single_split, next);) {
-      append(next);
+    for (std::size_t moved = 0; moved < slice_rows; ++moved) {
+      turn_record<T>* next = waiting_.next(frontier, this->context().single_split);
+      if (next == nullptr) return true;
+      append(*next);
       if (rows_.size() >= batch_rows_max) flush();
-      if (++moved == slice_rows) return false;
     }
-    return true;
+    return false;
   }
 
   void flush() override {
