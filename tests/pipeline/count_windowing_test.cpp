@@ -64,7 +64,9 @@ rows_of_text naive(const std::vector<event>& log, const fr::count_window& of,
   for (const event& each : log) by_key[each.key].push_back(each);
   for (const auto& [key, all] : by_key) {
     const auto count = static_cast<std::int64_t>(all.size());
-    for (std::int64_t i = 0; i < count; ++i) unassigned += i % slide >= of.size ? 1 : 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (i % slide >= of.size) ++unassigned;
+    }
     std::int64_t end = 1;
     for (; end <= count; ++end) {
       if ((end - of.size) % slide != 0 || (end < of.size && !of.partial)) continue;
