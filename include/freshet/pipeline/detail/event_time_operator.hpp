@@ -172,6 +172,10 @@ class event_time_operator final : public unary_operator<T, T>,
     std::string reason;
   };
   using own_frontier = split_frontier<typename Generator::state>;
+  /// What `stamp` works on: in registers where it can be, because the rows it writes might otherwise
+  /// be a part of it.
+  using working_frontier =
+      std::conditional_t<std::is_trivially_copyable_v<own_frontier>, own_frontier, own_frontier&>;
 
   // The end of time is the promise of the end of input alone: a record that stands there must not
   // finish its split, or those after it would wait for a watermark that never comes.
@@ -183,10 +187,11 @@ class event_time_operator final : public unary_operator<T, T>,
   /// Fills in the times and the rows behind their frontier; `refused_` lists rows without a usable
   /// time.
   void stamp(batch<T>& rows, std::size_t split) {
-    own_frontier& own = state_.splits[split];
+    working_frontier own = state_.splits[split];
     const std::size_t count = rows.size();
     rows.times.resize(count);
     rows.behind.clear();
+    const bool guarded = guard_.enabled();
     const bool dense = board_->wants_entry_frontiers;
     if (dense) rows.entry_frontiers.resize(count);
     refused_.clear();
@@ -205,7 +210,7 @@ class event_time_operator final : public unary_operator<T, T>,
           }
         }
         const timestamp at = time_of(given);
-        if (guard_.enabled() && !guard_.admit(own.guard, at)) {
+        if (guarded && !guard_.admit(own.guard, at)) {
           refused_.push_back({row, too_far_ahead(own.guard, at)});
           continue;
         }
@@ -225,6 +230,7 @@ class event_time_operator final : public unary_operator<T, T>,
     } catch (...) {
       fail_in_user_function(this->context().place, rows.positions[row]);
     }
+    if constexpr (!std::is_reference_v<working_frontier>) state_.splits[split] = own;
   }
 
   /// Shows an accepted record to the split's generator. \return false when its promise was ignored.
