@@ -1,69 +1,42 @@
-// Session windows: the cases of the project's list of stream processing semantics, by number. Times
-// are ticks of 1 us, watermarks are exclusive: the list's W(t) is our t + 1.
-//
-// A record of the key `clock` moves the only split's watermark to its time.
-#include "pipeline/support.hpp"
+// Session windows: the cases of the project's list of stream processing semantics, by number, in
+// every mode, so that sessions are also restored and killed between any two records. Times are
+// ticks of 1 us, see semantics/cases.hpp; rows list the event times that a session holds.
+#include "semantics/cases.hpp"
 
-#include <freshet/aggregate/basic.hpp>
 #include <freshet/aggregate/ordered.hpp>
 #include <freshet/pipeline/event_time.hpp>
-#include <freshet/pipeline/keying.hpp>
-#include <freshet/pipeline/transform.hpp>
-#include <freshet/pipeline/windowing.hpp>
 #include <freshet/window/session.hpp>
+#include <freshet/window/session_by.hpp>
+#include <freshet/window/watermark.hpp>
 
+#include <algorithm>
 #include <map>
 
 namespace fr = freshet;
+namespace frt = freshet::testing;
 using namespace freshet::test;
 using namespace std::chrono_literals;
 
 namespace {
 
-event e(std::int64_t at) {
-  return {"a", at, tick(at)};
+template <class Assigner>
+auto sessions(Assigner assigner, fr::window_options options = {}) {
+  return [assigner, options](const fr::stream<event>& events) {
+    return events | fr::key_by(&event::key) | fr::window(assigner, options) |
+           fr::aggregate("w", fr::collect("at", &event::value));
+  };
 }
-event frontier(std::int64_t at) {
-  return {"clock", 0, tick(at)};
-}
-
-/// Sessions whose gap is the record's own value: a call of 7 ticks keeps its session open for 7.
-struct dynamic_session {
-  static constexpr bool merges = true;
-  std::map<std::int64_t, std::int64_t> gaps;  ///< By event time, in ticks.
-
-  void assign(fr::timestamp at, std::vector<fr::window_span>& out) const {
-    const auto known = gaps.find(at.time_since_epoch().count());
-    const std::int64_t gap = known == gaps.end() ? 1 : known->second;
-    out.push_back({at, fr::saturating_add(at, fr::duration{gap})});
-  }
-  std::string describe() const { return "dynamic session"; }
-  std::string check() const { return {}; }
-};
-
-struct shown {
-  rows_of_text rows;
-  rows_of_text late;
-};
 
 template <class Assigner>
-shown show(std::vector<event> split, const Assigner& assigner, fr::window_options options = {}) {
-  auto from = script_of({std::move(split)});
-  from->chunk_max = 1;
-  from->chunks_vary = false;
-  const auto rows = keeper();
-  const auto late = keeper();
-  fr::pipeline p("cases");
-  const auto windows = p.from("events", scripted<event>(from)) |
-                       fr::event_time(&event::at, fr::bounded_disorder{0us}) |
-                       fr::key_by(&event::key) | fr::window(assigner, options) |
-                       fr::aggregate("w", fr::collect("at", &event::value));
-  using row = typename decltype(windows)::value_type;
-  windows | fr::filter([](const row& each) { return each.key != "clock"; }) |
-      fr::to("rows", keep_rows_in(rows));
-  windows.late() | fr::to("late", keep_rows_in(late));
-  (void)run_to_end(p);
-  return {rows->rows, late->rows};
+outcome show(const items& given, const Assigner& assigner, fr::window_options options = {}) {
+  return everywhere(given, sessions(assigner, options));
+}
+
+/// Sessions of records with gaps of their own, by their tick.
+auto gaps(std::map<std::int64_t, std::int64_t> by_tick) {
+  return fr::session_by([by_tick = std::move(by_tick)](const event& each) {
+    return fr::duration{by_tick.at(each.value)};
+  });
 }
 
 const fr::session gap_10{10us};
@@ -71,17 +44,41 @@ const fr::window_options lateness_20{.allowed_lateness = 20us};
 
 }  // namespace
 
+TEST_CASE("case 51: time goes on with the records of any key, and sessions close with it",
+          "[semantics][session]") {
+  // The list's records, with a gap of 6: Kafka's bounds are inclusive.
+  const rows_of_text got = frt::in_every_mode([](const frt::harness_options& options) {
+    frt::harness h(options);
+    const auto in = h.untimed_input<event>("events");
+    const auto windows = in.stream() | fr::event_time(&event::at, fr::bounded_disorder{0us}) |
+                         fr::key_by(&event::key) | fr::window(fr::session{6us}) |
+                         fr::aggregate("w", fr::collect("at", &event::value));
+    const auto rows = h.collect(windows);
+    const auto late = h.collect(windows.late());
+    for (const item& each : {e("k1", 0), e("k1", 5), e("k1", 1), e("k2", 11), e("k1", 5)}) {
+      in.push(each.record);
+    }
+    REQUIRE(late.take_text() == rows_of_text{"k1|5|5@5"});
+    return rows.take_text();
+  });
+  REQUIRE(got == rows_of_text{"k1|0|11|[0,1,5]@10"});
+}
+
 TEST_CASE("case 53: records less than a gap apart share a session", "[semantics][session]") {
-  const shown got =
-      show({e(0), e(1000), e(2500), e(5501), e(6000), e(6000), e(6050), frontier(12001)},
-           fr::session{3000us});
-  REQUIRE(got.rows ==
-          rows_of_text{"a|0|5500|[0,1000,2500]@5499", "a|5501|9050|[5501,6000,6000,6050]@9049"});
+  const outcome got = show({e(0), e(1000), e(2500), e(5501), e(6000), e(6000), e(6050), w(5498),
+                            look(), w(5499), look(), w(12000)},
+                           fr::session{3000us});
+  REQUIRE(got.rows == rows_of_text{"--", "a|0|5500|[0,1000,2500]@5499", "--",
+                                   "a|5501|9050|[5501,6000,6000,6050]@9049"});
 }
 
 TEST_CASE("case 54: records exactly a gap apart are two sessions", "[semantics][session]") {
   REQUIRE(show({e(0), e(10)}, gap_10).rows == rows_of_text{"a|0|10|[0]@9", "a|10|20|[10]@19"});
+  REQUIRE(show({e(10), e(0)}, gap_10).rows == rows_of_text{"a|0|10|[0]@9", "a|10|20|[10]@19"});
   REQUIRE(show({e(0), e(9)}, gap_10).rows == rows_of_text{"a|0|19|[0,9]@18"});
+  // One after the other they touch on both sides of what is between them.
+  REQUIRE(show({e(0), e(20), e(10)}, gap_10).rows ==
+          rows_of_text{"a|0|10|[0]@9", "a|10|20|[10]@19", "a|20|30|[20]@29"});
 }
 
 TEST_CASE("case 55: a late record that bridges two sessions makes them one",
@@ -89,51 +86,71 @@ TEST_CASE("case 55: a late record that bridges two sessions makes them one",
   //  0         10   15        25
   //  [---------)    [---------)
   //         8 -----------)
-  const shown got = show({e(0), e(15), e(8), frontier(25)}, gap_10, lateness_20);
-  // The frontier 15 had closed the first one's gap, so it fired before.
-  REQUIRE(got.rows == rows_of_text{"a|0|10|[0]@9", "a|0|25|[0,8,15]@24"});
+  const outcome got =
+      show({e(0), e(15), frontier(15), look(), e(8), frontier(24), look(), frontier(25), look()},
+           gap_10, lateness_20);
+  REQUIRE(got.rows ==
+          rows_of_text{"a|0|10|[0]@9", "--", "--", "a|0|25|[0,8,15]@24", "--"});  // One timer.
   REQUIRE(got.late.empty());
 }
 
+TEST_CASE("case 55: a record that bridges sessions before any has fired leaves one",
+          "[semantics][session]") {
+  const outcome got = show({e(0), e(15), e(30), frontier(5), e(8), e(23), frontier(100)}, gap_10);
+  REQUIRE(got.rows == rows_of_text{"a|0|40|[0,8,15,23,30]@39"});
+}
+
 TEST_CASE("case 56: a span inside a session leaves its bounds alone", "[semantics][session]") {
-  const shown got = show({e(0), e(5), e(5), e(3), frontier(100)}, gap_10);
-  REQUIRE(got.rows == rows_of_text{"a|0|15|[0,3,5,5]@14"});
+  const outcome got = show({e(0), e(5), e(5), e(3), frontier(14), look(), frontier(15)}, gap_10);
+  REQUIRE(got.rows == rows_of_text{"--", "a|0|15|[0,3,5,5]@14"});
 }
 
 TEST_CASE("case 57: a session assembled out of order equals the one assembled in order",
           "[semantics][session]") {
-  std::vector<std::int64_t> times = {0, 7, 14, 21, 60, 65};
+  std::vector<std::int64_t> times = {0, 7, 14, 60, 65};
   const auto rows_for = [&] {
-    std::vector<event> split;
-    for (const std::int64_t at : times) split.push_back(e(at));
-    auto from = script_of({split});
-    const auto rows = keeper();
-    fr::pipeline p("cases");
-    p.from("events", scripted<event>(from)) |
-        fr::event_time(&event::at, fr::bounded_disorder{100us}) | fr::key_by(&event::key) |
-        fr::window(gap_10) | fr::aggregate("w", fr::collect("at", &event::value)) |
-        fr::to("rows", keep_rows_in(rows));
-    (void)run_to_end(p);
-    return rows->rows;
+    items given;
+    for (const std::int64_t at : times) given.push_back(e(at));
+    return show(given, gap_10).rows;
   };
   const rows_of_text in_order = rows_for();
-  REQUIRE(in_order == rows_of_text{"a|0|31|[0,7,14,21]@30", "a|60|75|[60,65]@74"});
+  REQUIRE(in_order == rows_of_text{"a|0|24|[0,7,14]@23", "a|60|75|[60,65]@74"});
   while (std::next_permutation(times.begin(), times.end())) REQUIRE(rows_for() == in_order);
 }
 
 TEST_CASE("case 58: a session's lateness is judged on the merged span", "[semantics][session]") {
   // On its own the record at 3 would end at 13, before the frontier; in its session it is in time.
-  const shown joins = show({e(0), e(9), frontier(16), e(3), frontier(100)}, gap_10);
+  const outcome joins = show({e(0), e(9), frontier(16), e(3), frontier(100)}, gap_10);
   REQUIRE(joins.rows == rows_of_text{"a|0|19|[0,3,9]@18"});
-  const shown alone = show({frontier(16), e(3)}, gap_10);
+  const outcome alone = show({frontier(16), e(3)}, gap_10);
   REQUIRE(alone.rows.empty());
   REQUIRE(alone.late == rows_of_text{"a|3|3@3"});
+}
+
+TEST_CASE("case 58: the merged span is judged with the allowed lateness", "[semantics][session]") {
+  // [0, 10) closes at 30. What would be closed alone, [-5, 5), is open as long as it merges.
+  const outcome joins = show({e(0), frontier(29), look(), e(-5), look()}, gap_10, lateness_20);
+  REQUIRE(joins.rows == rows_of_text{"a|0|10|[0]@9", "--", "a|-5|10|[-5,0]@9", "--"});
+  const outcome closed = show({e(0), frontier(30), e(-5)}, gap_10, lateness_20);
+  REQUIRE(closed.rows == rows_of_text{"a|0|10|[0]@9"});
+  REQUIRE(closed.late == rows_of_text{"a|-5|-5@-5"});
+}
+
+TEST_CASE("case 58: over several splits each record meets the sessions of its own frontier",
+          "[semantics][session]") {
+  // Split 1 is ahead, yet its records judge nothing of split 0.
+  const items given{e(0),  e(9),         on(1, frontier(16)), on(1, e(3)),         frontier(2),
+                    e(-4), on(1, e(16)), frontier(100),       on(1, frontier(100))};
+  const outcome got = everywhere_unordered(given, 2, sessions(gap_10));
+  // 3 entered at 16 of its split, and 16 is inside [0, 19); -4 entered at 2.
+  REQUIRE(got.rows == rows_of_text{"a|-4|26|[-4,0,3,9,16]@25"});
+  REQUIRE(got.late.empty());
 }
 
 TEST_CASE("case 58: a closed session takes no record, however they overlap",
           "[semantics][session]") {
   // [0, 10) is closed at 10; the span [5, 15) is not.
-  const shown got = show({e(0), frontier(12), e(5), frontier(100)}, gap_10);
+  const outcome got = show({e(0), frontier(12), e(5), frontier(100)}, gap_10);
   REQUIRE(got.rows == rows_of_text{"a|0|10|[0]@9", "a|5|15|[5]@14"});
   REQUIRE(got.late.empty());
 }
@@ -141,42 +158,69 @@ TEST_CASE("case 58: a closed session takes no record, however they overlap",
 TEST_CASE(
     "case 59: a late record that enlarges a fired session fires it at once, if that is over too",
     "[semantics][session]") {
-  const shown at_once =
-      show({e(0), frontier(16), e(5), frontier(17), e(1), frontier(200)}, gap_10, lateness_20);
-  REQUIRE(at_once.rows == rows_of_text{"a|0|10|[0]@9", "a|0|15|[0,5]@14", "a|0|15|[0,1,5]@14"});
-  const shown later = show({e(0), frontier(12), e(5), frontier(15)}, gap_10, lateness_20);
-  REQUIRE(later.rows == rows_of_text{"a|0|10|[0]@9", "a|0|15|[0,5]@14"});
+  const outcome at_once =
+      show({e(0), frontier(16), e(5), look(), frontier(17), e(1), look()}, gap_10, lateness_20);
+  REQUIRE(at_once.rows ==
+          rows_of_text{"a|0|10|[0]@9", "a|0|15|[0,5]@14", "--", "a|0|15|[0,1,5]@14", "--"});
+  const outcome later = show({e(0), frontier(12), e(5), look(), frontier(15)}, gap_10, lateness_20);
+  REQUIRE(later.rows == rows_of_text{"a|0|10|[0]@9", "--", "a|0|15|[0,5]@14"});
 }
 
 TEST_CASE("case 60: a late record that bridges two fired sessions fires the merged one",
           "[semantics][session]") {
-  const shown got = show({e(0), e(15), frontier(26), e(8), frontier(200)}, gap_10, lateness_20);
-  REQUIRE(got.rows == rows_of_text{"a|0|10|[0]@9", "a|15|25|[15]@24", "a|0|25|[0,8,15]@24"});
+  const outcome got =
+      show({e(0), e(15), frontier(26), look(), e(8), look(), frontier(200)}, gap_10, lateness_20);
+  REQUIRE(got.rows ==
+          rows_of_text{"a|0|10|[0]@9", "a|15|25|[15]@24", "--", "a|0|25|[0,8,15]@24", "--"});
 }
 
 TEST_CASE(
     "case 61: a merged session fires once, and not again where it has fired at this watermark",
     "[semantics][session]") {
-  const shown unfired = show({e(0), e(15), e(8), frontier(26), frontier(60)}, fr::session{10us},
-                             {.allowed_lateness = 20us, .fire = fr::firing::at_close});
-  REQUIRE(unfired.rows == rows_of_text{"a|0|25|[0,8,15]@24"});
-  const shown fired = show({e(0), frontier(26), e(8), frontier(27), frontier(28), frontier(200)},
-                           gap_10, lateness_20);
-  REQUIRE(fired.rows == rows_of_text{"a|0|10|[0]@9", "a|0|18|[0,8]@17"});
+  const outcome unfired =
+      show({e(0), e(15), frontier(15), e(8), frontier(26), frontier(44), look(), frontier(45)},
+           gap_10, {.allowed_lateness = 20us, .fire = fr::firing::at_close});
+  REQUIRE(unfired.rows == rows_of_text{"--", "a|0|25|[0,8,15]@24"});
+  const outcome fired =
+      show({e(0), frontier(26), e(8), look(), frontier(27), frontier(28), frontier(200)}, gap_10,
+           lateness_20);
+  REQUIRE(fired.rows == rows_of_text{"a|0|10|[0]@9", "a|0|18|[0,8]@17", "--"});
 }
 
 TEST_CASE("case 62: with gaps of their own, a session ends at the furthest end of its records",
           "[semantics][session]") {
-  const dynamic_session windows{{{0, 100}, {20, 5}, {70, 10}}};
-  const shown got = show({e(0), e(20), e(70), e(100), frontier(300)}, windows);
-  REQUIRE(got.rows == rows_of_text{"a|0|100|[0,20,70]@99", "a|100|101|[100]@100"});
+  const auto windows = gaps({{0, 100}, {20, 5}, {70, 10}, {100, 1}});
+  const outcome got =
+      show({e(0), e(20), e(70), e(100), frontier(99), look(), frontier(100), look()}, windows);
+  REQUIRE(got.rows == rows_of_text{"--", "a|0|100|[0,20,70]@99", "--", "a|100|101|[100]@100"});
+}
+
+TEST_CASE("case 62: with gaps of their own, the order of records makes no difference",
+          "[semantics][session]") {
+  const auto windows = gaps({{0, 100}, {20, 5}, {70, 10}, {100, 1}});
+  std::vector<std::int64_t> times = {0, 20, 70, 100};
+  do {
+    items given;
+    for (const std::int64_t at : times) given.push_back(e(at));
+    REQUIRE(show(given, windows).rows ==
+            rows_of_text{"a|0|100|[0,20,70]@99", "a|100|101|[100]@100"});
+  } while (std::next_permutation(times.begin(), times.end()));
 }
 
 TEST_CASE("case 64: a session closes with the watermark, not with the next record of its key",
           "[semantics][session]") {
-  // The record at 30 comes after other keys had closed the first session.
-  const shown got = show({e(0), frontier(9), e(9), frontier(19), frontier(30), e(30)}, gap_10);
-  REQUIRE(got.rows == rows_of_text{"a|0|19|[0,9]@18", "a|30|40|[30]@39"});
-  const shown closes = show({e(0), frontier(30), e(9)}, gap_10);
-  REQUIRE(closes.late == rows_of_text{"a|9|9@9"});
+  const outcome got = show(
+      {e(0), frontier(9), e(9), frontier(18), look(), frontier(19), look(), frontier(30), e(30)},
+      gap_10);
+  REQUIRE(got.rows == rows_of_text{"--", "a|0|19|[0,9]@18", "--", "a|30|40|[30]@39"});
+  const outcome other_keys = show({e(0), e("b", 30), frontier(30), look(), e(9)}, gap_10);
+  REQUIRE(other_keys.rows == rows_of_text{"a|0|10|[0]@9", "--", "b|30|40|[30]@39"});
+  REQUIRE(other_keys.late == rows_of_text{"a|9|9@9"});
+}
+
+TEST_CASE("case 64: with allowed lateness a session that has fired stays open until it is over",
+          "[semantics][session]") {
+  const items given{e(0), frontier(29), e(9), look(), frontier(30), e(-1), look()};
+  REQUIRE(show(given, gap_10, lateness_20).rows ==
+          rows_of_text{"a|0|10|[0]@9", "a|0|19|[0,9]@18", "--", "a|-1|19|[-1,0,9]@18", "--"});
 }

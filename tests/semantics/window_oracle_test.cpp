@@ -276,7 +276,7 @@ void compare_with_definition(std::uint64_t seed, int rounds, Make make) {
 
 }  // namespace
 
-TEST_CASE("tumbling windows give what their definition says, however the log is cut",
+TEST_CASE("case 110: tumbling windows give what their definition says, however the log is cut",
           "[semantics][window][oracle]") {
   compare_with_definition(1, 150, [](std::mt19937_64& random) {
     return fr::tumbling{.size = fr::duration{pick(random, {1, 7, 20, 100})},
@@ -284,7 +284,7 @@ TEST_CASE("tumbling windows give what their definition says, however the log is 
   });
 }
 
-TEST_CASE("sliding windows give what their definition says, however the log is cut",
+TEST_CASE("case 109, 110: sliding windows give what their definition says, however the log is cut",
           "[semantics][window][oracle]") {
   compare_with_definition(2, 150, [](std::mt19937_64& random) {
     const std::int64_t size = pick(random, {2, 10, 30});
@@ -294,7 +294,7 @@ TEST_CASE("sliding windows give what their definition says, however the log is c
   });
 }
 
-TEST_CASE("session windows give what their definition says, however the log is cut",
+TEST_CASE("case 110: session windows give what their definition says, however the log is cut",
           "[semantics][window][oracle]") {
   compare_with_definition(3, 300, [](std::mt19937_64& random) {
     return fr::session{.gap = fr::duration{pick(random, {1, 4, 15, 60})}};

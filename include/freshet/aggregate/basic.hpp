@@ -196,15 +196,17 @@ struct mean_aggregate {
 
 /// The sum of the values; 0 when there are none.
 /// \return int64 for signed integers and uint64 for unsigned ones and bool, exact, and clamped to
-///         the ends of that type; double for float and double, compensated (see
-///         `detail::compensated_sum` for infinities).
+///         the ends of that type; double for float and double, compensated. There one NaN, or
+///         infinities of both signs, make it NaN, and infinities of one sign make it infinite, as
+///         do finite values whose sum leaves the range of double on the way.
 template <class P>
 sum_aggregate<P> sum(std::string name, P projection) {
   return {std::move(name), std::move(projection)};
 }
 
 /// The arithmetic mean of the values as double: of integers from their exact sum, of floating point
-/// from the compensated one. NaN when there are none, or empty where the projection is optional.
+/// from the compensated one, NaN or infinite where that is. NaN also when there are none, or empty
+/// where the projection is optional.
 template <class P>
 mean_aggregate<P> mean(std::string name, P projection) {
   return {std::move(name), std::move(projection)};

@@ -73,7 +73,8 @@ struct exact_sum {
 /// A sum of doubles together with what rounding took from it. The error of `value()` is below one
 /// unit in the last place plus n^2 * 2^-106 of the sum of magnitudes.
 /// \note   As in any sum of doubles, inf - inf and NaN give NaN, and inf stays inf. Finite values
-///         whose partial sum leaves the range of double become infinite too.
+///         whose partial sum leaves the range of double become infinite too; whether one does can
+///         depend on the order in which they come.
 /// \source Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen",
 ///         ZAMM 54, 1974 (the improved Kahan-Babuska algorithm).
 struct compensated_sum {
@@ -93,7 +94,11 @@ struct compensated_sum {
     compensation += from.compensation;
   }
 
-  double value() const { return std::isfinite(sum) ? sum + compensation : sum; }
+  double value() const {
+    if (std::isfinite(sum)) return sum + compensation;
+    // One NaN for all, because the sign of theirs depends on the order, and text shows it.
+    return std::isnan(sum) ? std::numeric_limits<double>::quiet_NaN() : sum;
+  }
 
  private:
   BOOST_DESCRIBE_CLASS(compensated_sum, (), (sum, compensation), (), ())
