@@ -142,7 +142,7 @@ class block_folds {
     } else if (index <= base_) {
       shift_up();
     } else {
-      folds_.insert(pool, index - base_, {});
+      folds_.emplace(pool, index - base_);
       ++boundary_;
       ++prefix_end_;
       suffix_begin_ = std::max(suffix_begin_, narrow(index)) + 1;
@@ -254,7 +254,7 @@ class block_folds {
     }
     for (; prefix_end_ < last; ++prefix_end_) {
       add(prefix_, prefix_end_);
-      if (keeps_prefixes_) folds_.push_back(pool, {timestamp_min, prefix_});
+      if (keeps_prefixes_) folds_.emplace_back(pool, timestamp_min, prefix_);
     }
   }
 

@@ -150,14 +150,17 @@ class pooled_array {
     capacity_ = static_cast<std::uint32_t>(bytes / sizeof(T));
   }
 
-  void push_back(block_pool& pool, T value) {
+  /// Puts `T{parts...}` at the end.
+  template <class... Parts>
+  void emplace_back(block_pool& pool, Parts&&... parts) {
     if (size_ == capacity_) grow(pool);
-    ::new (static_cast<void*>(data_ + size_)) T(std::move(value));
+    ::new (static_cast<void*>(data_ + size_)) T{std::forward<Parts>(parts)...};
     ++size_;
   }
 
-  void insert(block_pool& pool, std::size_t index, T value) {
-    push_back(pool, std::move(value));
+  template <class... Parts>
+  void emplace(block_pool& pool, std::size_t index, Parts&&... parts) {
+    emplace_back(pool, std::forward<Parts>(parts)...);
     std::rotate(data_ + index, data_ + size_ - 1, data_ + size_);
   }
 

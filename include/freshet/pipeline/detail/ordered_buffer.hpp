@@ -74,10 +74,11 @@ class ordered_buffer {
   /// what has been promised while it was idle: it enters at the watermark.
   /// \return how many did.
   std::size_t take(batch<T>& rows, timestamp promised) {
-    return take_rows(rows, promised, [&](std::size_t row) { return std::move(rows.values[row]); });
+    return take_rows(rows, promised,
+                     [&](T& to, std::size_t row) { to = std::move(rows.values[row]); });
   }
   std::size_t take(const batch<T>& rows, timestamp promised) {
-    return take_rows(rows, promised, [&](std::size_t row) { return rows.values[row]; });
+    return take_rows(rows, promised, [&](T& to, std::size_t row) { to = rows.values[row]; });
   }
 
   /// Takes out the next record whose turn has come at the watermark `frontier`; null when there is
@@ -124,10 +125,14 @@ class ordered_buffer {
     auto row = from_bytes<waiting_row<T>>(value);
     if (!row.ok()) from.fail(row.status());
     next_number_ = std::max(next_number_, *number + 1);
-    const bool behind = row->entry_frontier.has_value();
-    add({row->at, row->entry_frontier.value_or(row->at), behind,
-         position{row->sequence, row->split, row->fanout}, hash, std::move(row->value)},
-        *number, true);
+    const std::uint32_t index = free_slot();
+    slots_[index].record = {row->at,
+                            row->entry_frontier.value_or(row->at),
+                            row->entry_frontier.has_value(),
+                            position{row->sequence, row->split, row->fanout},
+                            hash,
+                            std::move(row->value)};
+    add(index, *number, true);
   }
 
   void restored() {
@@ -180,40 +185,52 @@ class ordered_buffer {
     return saturating_add(record.turn, duration{1});
   }
 
-  template <class Rows, class Value>
-  std::size_t take_rows(Rows& rows, timestamp promised, Value&& value) {
+  template <class Rows, class Assign>
+  std::size_t take_rows(Rows& rows, timestamp promised, Assign&& assign) {
     std::size_t realigned = 0;
     std::size_t cursor = 0;
     for (std::size_t row = 0; row < rows.size(); ++row) {
-      const timestamp at = rows.times[row];
-      bool behind = cursor < rows.behind.size() && rows.behind[cursor].row == row;
-      timestamp turn = behind ? rows.behind[cursor++].entry_frontier : at;
-      if (turn < promised) {
-        turn = promised;
-        behind = true;
+      // Filled in place: a record that is copied right after it was put together costs three times
+      // as much.
+      const std::uint32_t index = free_slot();
+      turn_record<T>& record = slots_[index].record;
+      record.at = rows.times[row];
+      record.behind = cursor < rows.behind.size() && rows.behind[cursor].row == row;
+      record.turn = record.behind ? rows.behind[cursor++].entry_frontier : record.at;
+      if (record.turn < promised) {
+        record.turn = promised;
+        record.behind = true;
         ++realigned;
       }
-      add({at, turn, behind, rows.positions[row], rows.hashes[row], value(row)}, next_number_++,
-          false);
+      record.where = rows.positions[row];
+      record.hash = rows.hashes[row];
+      assign(record.value, row);
+      add(index, next_number_++, false);
     }
     return realigned;
   }
 
-  void add(turn_record<T> record, std::uint64_t number, bool saved) {
-    std::uint32_t index = 0;
+  std::uint32_t free_slot() {
     if (free_.empty()) {
-      index = static_cast<std::uint32_t>(slots_.size());
       slots_.emplace_back();
-    } else {
-      index = free_.back();
-      free_.pop_back();
+      return static_cast<std::uint32_t>(slots_.size() - 1);
     }
-    const turn_key fresh{record.turn, record.where, index, !record.behind};
-    if (!fresh_.empty() && fresh < fresh_.back()) fresh_sorted_ = false;
-    fresh_.push_back(fresh);
-    slots_[index].record = std::move(record);
-    slots_[index].number = number;
-    slots_[index].saved = saved;
+    const std::uint32_t index = free_.back();
+    free_.pop_back();
+    return index;
+  }
+
+  /// Lets the record of a slot wait.
+  void add(std::uint32_t index, std::uint64_t number, bool saved) {
+    slot& of = slots_[index];
+    of.number = number;
+    of.saved = saved;
+    turn_key& fresh = fresh_.emplace_back();
+    fresh.turn = of.record.turn;
+    fresh.where = of.record.where;
+    fresh.slot = index;
+    fresh.on_time = !of.record.behind;
+    if (fresh_.size() > 1 && fresh < fresh_[fresh_.size() - 2]) fresh_sorted_ = false;
     ++waiting_;
   }
 

@@ -40,7 +40,7 @@ class pane_list {
     const std::size_t at = first_not_before(begin, all_.size(), all_.size(), time());
     assert(at >= closed_);
     const bool is_new = at == all_.size() || all_[at].begin != begin;
-    if (is_new) all_.insert(pool, at, pane{begin, {}, false, false});
+    if (is_new) all_.emplace(pool, at, begin);
     if (is_last && !all_[at].stale) {
       items.add(all_[at].fold, of_record);
     } else {
@@ -109,7 +109,7 @@ class pane_list {
   /// Puts a closed pane back; false unless it is behind those before.
   bool restore(block_pool& pool, timestamp begin, state fold) {
     if (!all_.empty() && begin <= all_.back().begin) return false;
-    all_.push_back(pool, {begin, std::move(fold), false, true});
+    all_.emplace_back(pool, begin, std::move(fold), false, true);
     ++closed_;
     return true;
   }

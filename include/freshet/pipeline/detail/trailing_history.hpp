@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -31,9 +32,17 @@ namespace freshet::detail {
 /// together are not more.
 template <class Items, std::size_t Spans>
 class trailing_history {
+  static_assert(Spans <= 32);
+
  public:
   using state = typename Items::state;
   using item = typename Items::item;
+  /// What histories have in common.
+  struct tools {
+    const trailing_plan& plan;
+    const Items& items;
+    block_pool& pool;
+  };
 
   explicit trailing_history(block_pool& pool) : pool_(&pool) {}
   trailing_history(const trailing_history&) = delete;
@@ -50,24 +59,24 @@ class trailing_history {
   /// Puts a record in and returns its number. Records of one time stand in the order in which they
   /// were put in or, where they see each other, in that of their positions. `promised`: as in
   /// trailing_plan.hpp.
-  std::size_t insert(const trailing_plan& plan, const Items& items, const order_key& order,
-                     item of_record, timestamp promised) {
-    if (records_.size() == records_.capacity()) make_room(plan, promised);
+  std::size_t insert(const tools& with, const order_key& order, item of_record,
+                     timestamp promised) {
+    if (records_.size() == records_.capacity()) make_room(with, promised);
     std::size_t index = records_.size();
-    record fresh{order.at, 0, false, std::move(of_record)};
     if (index == 0 || last_at_ < order.at) {
-      records_.push_back(*pool_, std::move(fresh));
-      if (plan.options().include_self) places_.push_back(*pool_, order.where);
+      records_.emplace_back(with.pool, order.at, 0U, false, std::move(of_record));
+      if (with.plan.options().include_self) places_.emplace_back(with.pool, order.where);
       last_at_ = order.at;
     } else {
-      index = place_of(plan, order);
-      if (index > 0 && is_at(plan, order, index - 1)) fresh.copy = records_[index - 1].copy + 1;
-      records_.insert(*pool_, index, std::move(fresh));
-      if (plan.options().include_self) places_.insert(*pool_, index, order.where);
+      index = place_of(with, order);
+      const bool is_copy = index > 0 && is_at(with, order, index - 1);
+      const std::uint32_t copy = is_copy ? records_[index - 1].copy + 1 : 0;
+      records_.emplace(with.pool, index, order.at, copy, false, std::move(of_record));
+      if (with.plan.options().include_self) places_.emplace(with.pool, index, order.where);
     }
     ++unsaved_;
-    for (auto& each : folds_) each.inserted(*pool_, index, order.at);
-    if (!plan.resolutions().empty()) insert_into_panes(plan, items, index, timestamp_min);
+    for_used_folds([&](auto& each) { each.inserted(with.pool, index, order.at); });
+    if (!with.plan.resolutions().empty()) insert_into_panes(with, index, timestamp_min);
     return index;
   }
 
@@ -78,49 +87,50 @@ class trailing_history {
   }
 
   /// What `of`, a span of the plan, holds for a record at `at`, which sees records up to `end`.
-  state fold(const trailing_plan& plan, const Items& items, const trailing_plan::span& of,
-             timestamp at, std::size_t end) {
-    const timestamp begin = plan.begin_of(of, at);
-    if (!of.panes) return fold_records(items, of.folds, begin, at, of.block, end);
+  state fold(const tools& with, const trailing_plan::span& of, timestamp at, std::size_t end) {
+    const timestamp begin = with.plan.begin_of(of, at);
+    if (!of.panes) return fold_records(with, of.folds, begin, at, of.block, end);
     if (panes_.empty()) return {};
-    const trailing_plan::resolution& panes = plan.resolutions()[*of.panes];
+    const trailing_plan::resolution& panes = with.plan.resolutions()[*of.panes];
     const timestamp open = floor_to(at, panes.width);
-    state all =
-        panes_[*of.panes].fold(*pool_, plan, items, of, begin, open, remake(items, panes.width));
-    items.merge(all, fold_records(items, panes.folds, open, at, panes.width, end));
+    state all = panes_[*of.panes].fold(with.pool, with.plan, with.items, of, begin, open,
+                                       remake(with, panes.width));
+    with.items.merge(all, fold_records(with, panes.folds, open, at, panes.width, end));
     return all;
   }
 
   /// Closes the panes that are complete, and forgets what no span can see any more. True when a
   /// pane was closed.
-  bool advance(const trailing_plan& plan, const Items& items, timestamp promised) {
+  bool advance(const tools& with, timestamp promised) {
     bool any_closed = false;
     for (std::size_t r = 0; r < panes_.size(); ++r) {
-      const trailing_plan::resolution& of = plan.resolutions()[r];
-      any_closed |= panes_[r].advance(plan, of, promised, remake(items, of.width));
+      const trailing_plan::resolution& of = with.plan.resolutions()[r];
+      any_closed |= panes_[r].advance(with.plan, of, promised, remake(with, of.width));
     }
-    const std::size_t gone = records_not_needed(plan, promised);
+    const std::size_t gone = records_not_needed(with, promised);
     if (gone > 0 && 2 * gone >= records_.size()) drop_records(gone);
     return any_closed;
   }
 
   /// The frontier at which `advance` has something to do, or the key has expired.
-  timestamp next_deadline(const trailing_plan& plan) const {
-    timestamp next = plan.look_at(expires_at(plan));
+  timestamp next_deadline(const tools& with) const {
+    timestamp next = with.plan.look_at(expires_at(with));
     for (std::size_t r = 0; r < panes_.size(); ++r) {
       const timestamp* open = panes_[r].first_open();
-      if (open != nullptr) next = std::min(next, plan.closes_at(plan.resolutions()[r], *open));
+      if (open != nullptr)
+        next = std::min(next, with.plan.closes_at(with.plan.resolutions()[r], *open));
     }
     return next;
   }
 
   /// From this watermark on no span can see anything of this key.
-  timestamp expires_at(const trailing_plan& plan) const {
+  timestamp expires_at(const tools& with) const {
     timestamp last = timestamp_min;
-    if (!records_.empty()) last = plan.entry_expires_at(last_at_);
+    if (!records_.empty()) last = with.plan.entry_expires_at(last_at_);
     for (std::size_t r = 0; r < panes_.size(); ++r) {
       if (panes_[r].empty()) continue;
-      last = std::max(last, plan.pane_expires_at(plan.resolutions()[r], panes_[r].last()));
+      last =
+          std::max(last, with.plan.pane_expires_at(with.plan.resolutions()[r], panes_[r].last()));
     }
     return last;
   }
@@ -142,23 +152,22 @@ class trailing_history {
   }
 
   // Rows come back in ascending order; false when they do not.
-  bool restore_record(const trailing_plan& plan, const order_key& order, std::uint32_t copy,
+  bool restore_record(const tools& with, const order_key& order, std::uint32_t copy,
                       item of_record) {
     if (!records_.empty() && order < order_of(records_.size() - 1)) return false;
-    records_.push_back(*pool_, {order.at, copy, true, std::move(of_record)});
-    if (plan.options().include_self) places_.push_back(*pool_, order.where);
+    records_.emplace_back(with.pool, order.at, copy, true, std::move(of_record));
+    if (with.plan.options().include_self) places_.emplace_back(with.pool, order.where);
     last_at_ = order.at;
     return true;
   }
-  bool restore_pane(const trailing_plan& plan, std::size_t resolution, timestamp begin,
-                    state fold) {
-    panes_.resize(plan.resolutions().size());
-    return panes_[resolution].restore(*pool_, begin, std::move(fold));
+  bool restore_pane(const tools& with, std::size_t resolution, timestamp begin, state fold) {
+    panes_.resize(with.plan.resolutions().size());
+    return panes_[resolution].restore(with.pool, begin, std::move(fold));
   }
   /// Makes the panes that are open at `promised` from their records, after the last row.
-  void restored(const trailing_plan& plan, const Items& items, timestamp promised) {
-    for (std::size_t i = 0; i < records_.size() && !plan.resolutions().empty(); ++i) {
-      insert_into_panes(plan, items, i, promised);
+  void restored(const tools& with, timestamp promised) {
+    for (std::size_t i = 0; i < records_.size() && !with.plan.resolutions().empty(); ++i) {
+      insert_into_panes(with, i, promised);
     }
   }
 
@@ -167,7 +176,9 @@ class trailing_history {
     const auto* next = reinterpret_cast<const char*>(records_.data() + records_.size());
     __builtin_prefetch(next - sizeof(record), 1);
     __builtin_prefetch(next + sizeof(record) - 1, 1);
-    for (const auto& each : folds_) each.prefetch();
+    for (std::size_t i = 0; i < Spans; ++i) {
+      if ((used_folds_ >> i & 1) != 0) folds_[i].prefetch();
+    }
   }
   /// How much of this object itself an ordinary record looks at.
   static constexpr std::size_t front_bytes() { return 2 * cache_line_bytes; }
@@ -188,18 +199,18 @@ class trailing_history {
   order_key order_of(std::size_t index) const {
     return {records_[index].at, places_.empty() ? position{} : places_[index]};
   }
-  bool is_at(const trailing_plan& plan, const order_key& order, std::size_t index) const {
+  bool is_at(const tools& with, const order_key& order, std::size_t index) const {
     return records_[index].at == order.at &&
-           (!plan.options().include_self || places_[index] == order.where);
+           (!with.plan.options().include_self || places_[index] == order.where);
   }
 
   /// Where a record belongs: behind all that it is not before. \pre there are some.
-  std::size_t place_of(const trailing_plan& plan, const order_key& order) const {
+  std::size_t place_of(const tools& with, const order_key& order) const {
     std::size_t high = records_.size();
     if (last_at_ > order.at) {
       high = first_not_before(saturating_add(order.at, duration{1}), high, high, time_of_record());
     }
-    if (!plan.options().include_self) return high;
+    if (!with.plan.options().include_self) return high;
     std::size_t low = end_before(order.at);
     if (low == high || !(order < order_of(high - 1))) return high;
     while (low < high) {
@@ -214,37 +225,36 @@ class trailing_history {
   }
 
   /// Adds record `index` to its panes, but for those that were closed at `open_from`.
-  void insert_into_panes(const trailing_plan& plan, const Items& items, std::size_t index,
-                         timestamp open_from) {
-    panes_.resize(plan.resolutions().size());
+  void insert_into_panes(const tools& with, std::size_t index, timestamp open_from) {
+    panes_.resize(with.plan.resolutions().size());
     for (std::size_t r = 0; r < panes_.size(); ++r) {
-      const trailing_plan::resolution& of = plan.resolutions()[r];
+      const trailing_plan::resolution& of = with.plan.resolutions()[r];
       const timestamp begin = floor_to(records_[index].at, of.width);
-      if (plan.closes_at(of, begin) <= open_from) continue;
+      if (with.plan.closes_at(of, begin) <= open_from) continue;
       const bool is_last =
           index + 1 == records_.size() || floor_to(records_[index + 1].at, of.width) != begin;
-      panes_[r].add(*pool_, items, begin, records_[index].of_record, is_last);
+      panes_[r].add(with.pool, with.items, begin, records_[index].of_record, is_last);
     }
   }
 
   /// What folds the records of a pane of that width again.
-  auto remake(const Items& items, duration width) const {
-    return [this, &items, width](timestamp begin) {
+  auto remake(const tools& with, duration width) const {
+    return [this, &with, width](timestamp begin) {
       state all{};
       for (std::size_t i = end_before(begin);
            i < records_.size() && floor_to(records_[i].at, width) == begin; ++i) {
-        items.add(all, records_[i].of_record);
+        with.items.add(all, records_[i].of_record);
       }
       return all;
     };
   }
 
   /// Folds the records from the first not before `begin` to `end`, in blocks like that of `at`.
-  state fold_records(const Items& items, std::size_t folds, timestamp begin, timestamp at,
+  state fold_records(const tools& with, std::size_t folds, timestamp begin, timestamp at,
                      duration block, std::size_t end) {
     if (end == 0 || (end == records_.size() && last_at_ < begin)) return {};
-    const auto merge = [&](state& into, const state& from) { items.merge(into, from); };
-    const auto add = [&](state& to, std::size_t i) { items.add(to, records_[i].of_record); };
+    const auto merge = [&](state& into, const state& from) { with.items.merge(into, from); };
+    const auto add = [&](state& to, std::size_t i) { with.items.add(to, records_[i].of_record); };
     if constexpr (!has_fixed_size<state>) {
       // From the first on: then a state that collects only ever gets longer at its end.
       state all{};
@@ -252,26 +262,26 @@ class trailing_history {
       for (; i < end; ++i) add(all, i);
       return all;
     } else {
-      block_folds<state>& kept = folds_[folds];
-      if (kept.covers(at, block) ||
-          (end > few_items && records_[end - 1 - few_items].at >= begin)) {
-        return kept.fold(*pool_, begin, at, block, end, time_of_record(), merge, add);
+      const bool is_used = (used_folds_ >> folds & 1) != 0;
+      if (!is_used || !folds_[folds].covers(at, block)) {
+        std::size_t first = end;
+        while (first > 0 && records_[first - 1].at >= begin && end - first <= few_items) --first;
+        if (end - first <= few_items) return fold_few<state>(first, end, add);
       }
-      state few{};
-      for (std::size_t i = end; i > 0 && records_[i - 1].at >= begin; --i) add(few, i - 1);
-      return few;
+      used_folds_ |= std::uint32_t{1} << folds;
+      return folds_[folds].fold(with.pool, begin, at, block, end, time_of_record(), merge, add);
     }
   }
 
   /// Forgets what is not needed, and asks for more memory unless that gave enough of it.
-  void make_room(const trailing_plan& plan, timestamp promised) {
-    drop_records(records_not_needed(plan, promised));
+  void make_room(const tools& with, timestamp promised) {
+    drop_records(records_not_needed(with, promised));
     if (4 * records_.size() < 3 * records_.capacity()) return;
-    records_.reserve(*pool_, records_.capacity() + records_.capacity() / 2 + 1);
+    records_.reserve(with.pool, records_.capacity() + records_.capacity() / 2 + 1);
   }
 
-  std::size_t records_not_needed(const trailing_plan& plan, timestamp promised) const {
-    timestamp from = plan.exact_from(promised);
+  std::size_t records_not_needed(const tools& with, timestamp promised) const {
+    timestamp from = with.plan.exact_from(promised);
     for (const auto& each : panes_) {
       if (each.first_open() != nullptr) from = std::min(from, *each.first_open());
     }
@@ -283,19 +293,30 @@ class trailing_history {
     for (std::size_t i = 0; i < count; ++i) unsaved_ -= records_[i].saved ? 0U : 1U;
     records_.erase_front(count);
     if (!places_.empty()) places_.erase_front(count);
-    for (auto& each : folds_) each.dropped(count);
+    for_used_folds([&](auto& each) { each.dropped(count); });
   }
 
-  pooled_array<record> records_;                 ///< Ascending.
-  timestamp last_at_ = timestamp_min;            ///< The time of the last record.
+  template <class F>
+  void for_used_folds(F&& f) {
+    for (std::uint32_t left = used_folds_; left != 0; left &= left - 1) {
+      f(folds_[static_cast<std::size_t>(std::countr_zero(left))]);
+    }
+  }
+
+  // What an ordinary record looks at comes first: see `front_bytes`.
+  pooled_array<record> records_;       ///< Ascending.
+  timestamp last_at_ = timestamp_min;  ///< The time of the last record.
+
+ public:
+  timestamp armed = timestamp_max;  ///< The deadline at which the key will be looked at.
+
+ private:
   std::uint32_t unsaved_ = 0;                    ///< Records that no snapshot has seen.
+  std::uint32_t used_folds_ = 0;                 ///< Which of `folds_` are in use, as bits.
   std::array<block_folds<state>, Spans> folds_;  ///< As the plan numbers those over records.
   std::vector<pane_list<Items>> panes_;          ///< By resolution; empty before the first record.
   pooled_array<position> places_;                ///< Of the records, if records see themselves.
   block_pool* pool_;
-
- public:
-  timestamp armed = timestamp_max;  ///< The deadline at which the key will be looked at.
 };
 
 }  // namespace freshet::detail

@@ -98,7 +98,7 @@ class trailing_operator final
     });
     buffer_.restored();
     table_.for_each([&](std::uint64_t hash, const key& of, history_handle& kept) {
-      kept->restored(plan_, items_, this->watermark());
+      kept->restored(tools(), this->watermark());
       arm(hash, of, *kept);
     });
   }
@@ -152,7 +152,7 @@ class trailing_operator final
   };
   static constexpr std::size_t slice_rows = 4 * batch_rows_max;
   static constexpr std::size_t chunk_rows = 256;
-  static constexpr std::size_t ahead = 8;
+  static constexpr std::size_t ahead = 12;
 
   template <class Rows>
   void take(Rows& rows) {
@@ -218,7 +218,10 @@ class trailing_operator final
       guarded(now, [&] { add_row(now); });
     } else {
       operator_counters::add(this->context().counters->late, 1);
-      if (late_.connected()) put(late_rows_, *now.record, std::move(now.record->value));
+      if (late_.connected()) {
+        late_rows_.values.push_back(std::move(now.record->value));
+        put_columns(late_rows_, *now.record);
+      }
     }
     if (rows_.size() >= batch_rows_max || late_rows_.size() >= batch_rows_max) flush();
   }
@@ -245,6 +248,8 @@ class trailing_operator final
     }
   }
 
+  typename history::tools tools() { return {plan_, items_, pool_}; }
+
   history_handle new_history() {
     return history_handle(::new (pool_.allocate(sizeof(history))) history(pool_));
   }
@@ -254,37 +259,38 @@ class trailing_operator final
     history& kept = *at.kept;
     const order_key order = record.order();
     item of_record = items_.make(record.value, order);
-    values seen;
+    values& seen = rows_.values.emplace_back().trailing;
     if (plan_.options().include_self) {
-      const std::size_t own = kept.insert(plan_, items_, order, std::move(of_record), at.promised);
+      const std::size_t own = kept.insert(tools(), order, std::move(of_record), at.promised);
       fill(seen, kept, record.at, own + 1);
     } else {
       fill(seen, kept, record.at, kept.end_before(record.at));
-      kept.insert(plan_, items_, order, std::move(of_record), at.promised);
+      kept.insert(tools(), order, std::move(of_record), at.promised);
     }
     arm(record.hash, record.value, kept);
-    put(rows_, record, row{std::move(record.value), std::move(seen)});
+    static_cast<T&>(rows_.values.back()) = std::move(record.value);
+    put_columns(rows_, record);
   }
 
   void fill(values& to, history& from, timestamp at, std::size_t end) {
     for (std::size_t span = 0; span < Spans; ++span) {
-      to[span] = items_.result(from.fold(plan_, items_, plan_.spans()[span], at, end));
+      to[span] = items_.result(from.fold(tools(), plan_.spans()[span], at, end));
     }
   }
 
+  /// All but the value of the row about a record.
   template <class Out>
-  static void put(batch<Out>& to, const turn_record<T>& record, Out value) {
+  static void put_columns(batch<Out>& to, const turn_record<T>& record) {
     if (record.behind) {
-      to.behind.push_back({static_cast<std::uint32_t>(to.size()), record.turn});
+      to.behind.push_back({static_cast<std::uint32_t>(to.positions.size()), record.turn});
     }
     to.positions.push_back(record.where);
     to.times.push_back(record.at);
-    to.values.push_back(std::move(value));
   }
 
   /// Makes sure that the key is looked at when panes close or everything has expired.
   void arm(std::uint64_t hash, const key& of, history& kept) {
-    const timestamp at = kept.next_deadline(plan_);
+    const timestamp at = kept.next_deadline(tools());
     if (kept.armed <= at) return;
     kept.armed = at;
     deadlines_[at].push_back({hash, of});
@@ -321,11 +327,11 @@ class trailing_operator final
     if (found == nullptr || (*found)->armed != at)
       return;  // An earlier deadline replaced this one.
     history& kept = **found;
-    if (kept.expires_at(plan_) <= frontier) {
+    if (kept.expires_at(tools()) <= frontier) {
       table_.erase(due.hash, due.of);
       return;
     }
-    if (kept.advance(plan_, items_, frontier)) table_.mark_dirty(found);
+    if (kept.advance(tools(), frontier)) table_.mark_dirty(found);
     kept.armed = timestamp_max;
     arm(due.hash, due.of, kept);
   }
@@ -348,7 +354,7 @@ class trailing_operator final
                       const state_reader& from) {
     auto of_record = from_bytes<item>(value);
     if (!of_record.ok()) from.fail(of_record.status());
-    return to.restore_record(plan_, which.order, which.copy, std::move(*of_record));
+    return to.restore_record(tools(), which.order, which.copy, std::move(*of_record));
   }
 
   bool restore_pane(history& to, const state_key<key>& which, std::string_view value,
@@ -360,7 +366,7 @@ class trailing_operator final
                                     [&](const auto& each) { return each.width == which.width; });
     if (found == all.end()) from.fail("a pane of another resolution");
     const auto resolution = static_cast<std::size_t>(found - all.begin());
-    return to.restore_pane(plan_, resolution, which.order.at, std::move(*fold));
+    return to.restore_pane(tools(), resolution, which.order.at, std::move(*fold));
   }
 
   KeyOf key_of_;
