@@ -176,18 +176,19 @@ TEST_CASE("a control stream is named", "[semantics][promise]") {
   REQUIRE(h.summary().unpromised == names{"broadcast"});
 }
 
-TEST_CASE("trailing rows on arrival are named, those on the watermark are promised",
+TEST_CASE("trailing rows on arrival are named over several splits, those on the watermark never",
           "[semantics][promise]") {
-  const auto named = [](fr::emit when) {
+  const auto named = [](fr::emit when, std::size_t splits) {
     return unpromised(
         [when](const events& in) {
           return in | fr::key_by(&event::key) |
                  fr::trailing("t", {10us}, {.emit = when}, fr::count("n"));
         },
-        2);
+        splits);
   };
-  REQUIRE(named(fr::emit::on_watermark).empty());
-  REQUIRE(named(fr::emit::on_arrival) == names{"rows on arrival"});
+  REQUIRE(named(fr::emit::on_watermark, 2).empty());
+  REQUIRE(named(fr::emit::on_arrival, 2) == names{"rows on arrival"});
+  REQUIRE(named(fr::emit::on_arrival, 1).empty());
 }
 
 TEST_CASE("everything that is not promised is named, and the summary's text says what it means",

@@ -104,7 +104,7 @@ auto add_trailing(const std::string& name, const std::vector<trailing_span>& spa
   fresh.inputs = {records.from()};
   fresh.format =
       describe_trailing(spans, options, format_of<key>(), items.format(), format_of<T>());
-  if (options.emit == emit::on_arrival) fresh.unpromised.emplace_back("rows on arrival");
+  if (options.emit == emit::on_arrival) fresh.unpromised_by_arrival = {"rows on arrival"};
   fresh.make = [key_of = keyed.key_of(), plan = trailing_plan(spans, options), items] {
     return std::make_unique<made>(key_of, plan, items);
   };

@@ -55,6 +55,8 @@ class trailing_history {
   }
 
   block_pool& pool() const { return *pool_; }
+  /// How many records are kept one by one.
+  std::size_t size() const { return records_.size(); }
 
   /// Puts a record in and returns its number. Records of one time stand in the order in which they
   /// were put in or, where they see each other, in that of their positions. `promised`: as in
