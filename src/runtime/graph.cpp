@@ -160,15 +160,17 @@ std::string graph::merged_name(const std::vector<port_of>& inputs) const {
   return free;
 }
 
-void graph::want_entry_frontiers(port_of from) {
+bool graph::want_entry_frontiers(port_of from) {
   node& here = nodes_[from.node];
   if (here.kind == "event_time") {
     here.wants_entry_frontiers = true;
-    return;
+    return true;
   }
-  // What brings rows into order gives them all the frontiers of that order.
-  if (!here.record_wise && here.kind != "merge" && here.kind != "key_by") return;
-  for (const port_of& input : here.inputs) want_entry_frontiers(input);
+  if (here.orders) return true;
+  if (!here.record_wise && here.kind != "merge" && here.kind != "key_by") return false;
+  bool all = true;
+  for (const port_of& input : here.inputs) all &= want_entry_frontiers(input);
+  return all;
 }
 
 std::string graph::place(node_id id) const {

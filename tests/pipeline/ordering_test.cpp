@@ -6,7 +6,9 @@
 #include <freshet/pipeline/keying.hpp>
 #include <freshet/pipeline/ordering.hpp>
 #include <freshet/pipeline/process.hpp>
+#include <freshet/pipeline/sampling.hpp>
 #include <freshet/pipeline/windowing.hpp>
+#include <freshet/sampling/rarity.hpp>
 #include <freshet/window/count.hpp>
 
 #include <map>
@@ -165,6 +167,24 @@ TEST_CASE("without an order, what depends on arrival is named", "[ordered]") {
           std::vector<std::string>{"process in the order of arrival",
                                    "count window over several splits"});
   REQUIRE(run(script_of({splits.front()}), {}, false).unpromised.empty());
+}
+
+TEST_CASE("process below a sampler over one split is named: its timers follow the watermark alone",
+          "[ordered]") {
+  for (const bool in_order : {false, true}) {
+    fr::pipeline p("sampled");
+    const auto sampled = p.from("events", scripted<event>(event_splits{{}})) |
+                         fr::event_time(&event::at, fr::bounded_disorder{}) |
+                         fr::sample("half", fr::rarity(&event::key, {.rate = 0.5})) |
+                         fr::map([](const fr::sampled<event>& each) { return each.value; });
+    const fr::stream<event> rows = in_order ? sampled | fr::ordered("in order") : sampled;
+    rows | fr::key_by(&event::key) | fr::process<std::string>("p", telling{}) |
+        fr::to("rows", keep_rows_in(keeper()));
+    const std::vector<std::string> named =
+        in_order ? std::vector<std::string>{}
+                 : std::vector<std::string>{"process in the order of arrival"};
+    REQUIRE(run_to_end(p).unpromised == named);
+  }
 }
 
 TEST_CASE("ordered needs event times", "[ordered]") {

@@ -1,14 +1,17 @@
 // The table in tests/semantics/README.md says which file tests which case. It is held against the
 // names of the tests, in both directions.
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catch.hpp"
@@ -28,33 +31,61 @@ std::string text_of(const fs::path& file) {
   return text.str();
 }
 
-/// The names of the tests in a source, their literals joined.
-std::vector<std::string> names_in(const std::string& source) {
-  static const std::regex test("TEST_CASE\\(\\s*((?:\"(?:[^\"\\\\]|\\\\.)*\"\\s*)+)");
-  static const std::regex literal("\"((?:[^\"\\\\]|\\\\.)*)\"");
+void skip_spaces(std::string_view& text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) {
+    text.remove_prefix(1);
+  }
+}
+
+/// Takes `what` from the front of `text`, where it is there.
+bool take(std::string_view& text, std::string_view what) {
+  if (!text.starts_with(what)) return false;
+  text.remove_prefix(what.size());
+  return true;
+}
+
+std::optional<int> take_number(std::string_view& text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return number;
+}
+
+/// The names of the tests in a source: the literals after TEST_CASE( joined.
+std::vector<std::string> names_in(std::string_view source) {
+  constexpr std::string_view test = "TEST_CASE(";
   std::vector<std::string> names;
-  for (std::sregex_iterator each(source.begin(), source.end(), test), end; each != end; ++each) {
-    const std::string literals = each->str(1);
-    std::string& name = names.emplace_back();
-    std::sregex_iterator part(literals.begin(), literals.end(), literal);
-    for (; part != end; ++part) name += part->str(1);
+  for (std::size_t at = source.find(test); at != source.npos; at = source.find(test)) {
+    source.remove_prefix(at + test.size());
+    std::string name;
+    for (skip_spaces(source); take(source, "\""); skip_spaces(source)) {
+      while (!source.empty() && source.front() != '"') {
+        const std::size_t length =
+            std::min<std::size_t>(source.front() == '\\' ? 2 : 1, source.size());
+        name += source.substr(0, length);
+        source.remove_prefix(length);
+      }
+      take(source, "\"");
+    }
+    if (!name.empty()) names.push_back(name);
   }
   return names;
 }
 
 /// `case 35: ...`, `case 38, 39: ...`, `cases 16 to 29: ...`; none for other names.
-std::set<int> numbers_of(const std::string& name) {
-  static const std::regex list("case ([0-9]+(?:, [0-9]+)*): .*");
-  static const std::regex range("cases ([0-9]+) to ([0-9]+): .*");
-  std::smatch found;
+std::set<int> numbers_of(std::string_view name) {
   std::set<int> numbers;
-  if (std::regex_match(name, found, list)) {
-    std::istringstream text(found.str(1));
-    for (int number = 0; text >> number; text.ignore(2)) numbers.insert(number);
-  } else if (std::regex_match(name, found, range)) {
-    for (int i = std::stoi(found.str(1)); i <= std::stoi(found.str(2)); ++i) numbers.insert(i);
+  if (take(name, "cases ")) {
+    const auto first = take_number(name);
+    const auto last = take(name, " to ") ? take_number(name) : std::nullopt;
+    for (int i = first.value_or(1); i <= last.value_or(0); ++i) numbers.insert(i);
+  } else if (take(name, "case ")) {
+    do {
+      if (const auto number = take_number(name)) numbers.insert(*number);
+    } while (take(name, ", "));
   }
-  return numbers;
+  return take(name, ": ") ? numbers : std::set<int>();
 }
 
 struct case_table {
@@ -62,23 +93,35 @@ struct case_table {
   tested_cases tested;
 };
 
+/// The files of a cell that holds nothing else: `file`, `file`.
+std::set<std::string> files_in(std::string_view cell) {
+  std::set<std::string> files;
+  do {
+    if (!take(cell, "`")) return {};
+    const std::size_t end = cell.find('`');
+    if (end == cell.npos) return {};
+    files.emplace(cell.substr(0, end));
+    cell.remove_prefix(end + 1);
+  } while (take(cell, ", "));
+  return cell.empty() ? files : std::set<std::string>();
+}
+
 /// Rows `| 35 | what it says | `file`, `file` |`, or `| 72-81 | ... | a reason. |`.
 case_table table_in(const std::string& page) {
-  static const std::regex row("\\| ([0-9]+)(?:-([0-9]+))? \\| [^|]+ \\| ([^|]+) \\|");
-  static const std::regex files("`[^`]+`(?:, `[^`]+`)*");
-  static const std::regex file("`([^`]+)`");
   case_table table;
   std::istringstream lines(page);
-  for (std::string line; std::getline(lines, line);) {
-    std::smatch found;
-    if (!std::regex_match(line, found, row)) continue;
-    const int first = std::stoi(found.str(1));
-    const int last = found[2].matched ? std::stoi(found.str(2)) : first;
-    for (int number = first; number <= last; ++number) table.numbers.insert(number);
-    const std::string where = found.str(3);
-    if (!std::regex_match(where, files)) continue;
-    for (std::sregex_iterator each(where.begin(), where.end(), file), end; each != end; ++each) {
-      table.tested[first].insert(each->str(1));
+  for (std::string text; std::getline(lines, text);) {
+    std::string_view line = text;
+    if (!take(line, "| ")) continue;
+    const auto first = take_number(line);
+    const auto last = take(line, "-") ? take_number(line) : first;
+    if (!first || !last || !take(line, " | ") || !line.ends_with(" |")) continue;
+    line.remove_suffix(2);
+    for (int number = *first; number <= *last; ++number) table.numbers.insert(number);
+    const std::size_t cell = line.find(" | ");
+    if (cell == line.npos) continue;
+    for (const std::string& file : files_in(line.substr(cell + 3))) {
+      table.tested[*first].insert(file);
     }
   }
   return table;

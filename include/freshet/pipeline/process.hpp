@@ -170,8 +170,11 @@ auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyO
   fresh.format = "key " + format_of<key>() + " | state " + format_of<state>() + " | shared " +
                  format_of<shared>();
   if constexpr (std::is_void_v<Broadcast>) {
-    fresh.unpromised_by_arrival.emplace_back("process in the order of arrival");
-    fresh.has_timers = true;
+    // Timers keep their place in the log only where rows know what had been promised before them.
+    const bool know = !fresh.timed || records.graph()->want_entry_frontiers(records.from());
+    (know ? fresh.unpromised_by_arrival : fresh.unpromised)
+        .emplace_back("process in the order of arrival");
+    fresh.has_timers = fresh.timed;
   } else {
     fresh.unpromised.emplace_back("broadcast");
   }
@@ -182,7 +185,6 @@ auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyO
   };
   const graph_handle graph = records.graph();
   const node_id id = graph->add(std::move(fresh));
-  if (graph->timed(records.from())) graph->want_entry_frontiers(records.from());
   if constexpr (sizeof...(Tags) == 0) {
     return stream<Out>(graph, {id, 0});
   } else {

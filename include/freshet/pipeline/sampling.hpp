@@ -49,7 +49,8 @@ auto sample(std::string name, Sampler sampler) {
       return std::make_unique<detail::sample_operator<T, Sampler>>(sampler);
     };
     const detail::node_id id = graph->add(std::move(fresh));
-    graph->want_entry_frontiers(upstream.from());
+    // Where rows have none, the event time takes its place.
+    (void)graph->want_entry_frontiers(upstream.from());
 
     std::vector<std::string> names = upstream.columns();
     if constexpr (has_columns<T>) {

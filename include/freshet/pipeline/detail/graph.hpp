@@ -28,8 +28,8 @@ struct port_of {
 struct node {
   enum class role : std::uint8_t { source, operation, sink };
 
-  std::string kind;  ///< The operator as its user wrote it: `map`, `window`, `from`.
-  std::string name;  ///< Given by the user; the identity of its state.
+  std::string kind;        ///< The operator as its user wrote it: `map`, `window`, `from`.
+  std::string name;        ///< Given by the user; the identity of its state.
   std::string state_name;  ///< The identity of its state where the user gives no name.
   role is = role::operation;
   bool named = false;        ///< Whether a name is wanted: it has state or effects.
@@ -42,7 +42,7 @@ struct node {
   /// How long after the end of a window (event time) its rows are due. Nothing where they do not
   /// wait for a watermark.
   std::optional<duration> fires_after_end = std::nullopt;
-  duration holds_back{0};  ///< How far its watermark stays behind that of its input.
+  duration holds_back{0};       ///< How far its watermark stays behind that of its input.
   std::vector<port_of> inputs;  ///< By input port.
   std::function<std::unique_ptr<runtime_operator>()> make;
   bool wants_entry_frontiers = false;   ///< An `event_time` that fills in `batch::entry_frontiers`.
@@ -82,9 +82,10 @@ class graph {
   /// from, and other than that of any node before.
   std::string merged_name(const std::vector<port_of>& inputs) const;
 
-  /// Asks the `event_time` above `from` for the entry frontier of every row. Rows that windows
-  /// derive have none: there the event time takes its place.
-  void want_entry_frontiers(port_of from);
+  /// Asks the `event_time` above `from` for the entry frontier of every row. What brings rows into
+  /// order gives them those of that order. Rows that windows and samplers derive have none.
+  /// \return whether all rows from there will have one.
+  bool want_entry_frontiers(port_of from);
 
   /// Whether the rows of one output have event times.
   bool timed(port_of of) const {
