@@ -175,6 +175,7 @@ class trailing_history {
 
   /// Asks for the memory that the next record will look at. Inline, or g++ 12 drops the call.
   [[gnu::always_inline]] void prefetch() const {
+    if (records_.empty()) return;
     const auto* next = reinterpret_cast<const char*>(records_.data() + records_.size());
     __builtin_prefetch(next - sizeof(record), 1);
     __builtin_prefetch(next + sizeof(record) - 1, 1);
