@@ -117,6 +117,9 @@ absl::Status job_runner::open() {
   } catch (const std::exception& error) {
     return absl::InternalError(
         fmt::format("pipeline '{}': starting failed ({})", graph_->name(), error.what()));
+  } catch (...) {
+    return absl::InternalError(fmt::format(
+        "pipeline '{}': starting failed (with something not a std::exception)", graph_->name()));
   }
   next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
   return absl::OkStatus();
@@ -142,6 +145,9 @@ absl::Status job_runner::guarded(Work work) {
   } catch (const std::exception& error) {
     return absl::InternalError(fmt::format("pipeline '{}': it ended with an exception ({})",
                                            graph_->name(), error.what()));
+  } catch (...) {
+    return absl::InternalError(fmt::format(
+        "pipeline '{}': it ended with something not a std::exception", graph_->name()));
   }
 }
 
