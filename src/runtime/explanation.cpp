@@ -63,8 +63,7 @@ class search {
       return;
     }
     const combined_frontiers& combined = found->second;
-    const std::size_t inputs =
-        combined.splits.empty() ? of.inputs.size() : combined.splits.size();
+    const std::size_t inputs = combined.splits.empty() ? of.inputs.size() : combined.splits.size();
     for (std::size_t input = 0; input < inputs; ++input) {
       const bool holds_back = waited_for && holds(combined.minimum, inputs, input, needed);
       if (combined.splits.empty()) {
@@ -92,10 +91,9 @@ class search {
 
   /// A split that comes down two ways is one, with the further of the two ways to go.
   void add(const combined_frontiers& of, std::size_t split, timestamp needed, bool holds_back) {
-    const auto known = std::find_if(
-        found_.begin(), found_.end(), [&](const window_input& each) {
-          return each.source == of.source && each.split == of.splits[split];
-        });
+    const auto known = std::find_if(found_.begin(), found_.end(), [&](const window_input& each) {
+      return each.source == of.source && each.split == of.splits[split];
+    });
     window_input& into = known == found_.end() ? found_.emplace_back() : *known;
     into.source = of.source;
     into.split = of.splits[split];
@@ -198,14 +196,13 @@ std::string line_of(const window_input& input) {
 }  // namespace
 
 std::string window_explanation::to_text() const {
-  std::string text = fmt::format("window '{}' [{}, {})", name, to_iso_8601(span.begin),
-                                 to_iso_8601(span.end));
+  std::string text =
+      fmt::format("window '{}' [{}, {})", name, to_iso_8601(span.begin), to_iso_8601(span.end));
   if (fired) return text + " has fired: it needed " + needed_text(needed) + "\n";
   text += " has not fired: it needs " + needed_text(needed);
-  text += watermark == timestamp_min
-              ? std::string(", and there is no watermark yet\n")
-              : fmt::format(", and the watermark is {}{}\n", to_iso_8601(watermark),
-                            short_of(needed, lacks));
+  text += watermark == timestamp_min ? std::string(", and there is no watermark yet\n")
+                                     : fmt::format(", and the watermark is {}{}\n",
+                                                   to_iso_8601(watermark), short_of(needed, lacks));
   if (job_ended) text += "  the job has ended; this is how it stood\n";
   for (const bool holding : {true, false}) {
     for (const window_input& input : inputs) {

@@ -146,8 +146,8 @@ absl::Status job_runner::guarded(Work work) {
     return absl::InternalError(fmt::format("pipeline '{}': it ended with an exception ({})",
                                            graph_->name(), error.what()));
   } catch (...) {
-    return absl::InternalError(fmt::format(
-        "pipeline '{}': it ended with something not a std::exception", graph_->name()));
+    return absl::InternalError(
+        fmt::format("pipeline '{}': it ended with something not a std::exception", graph_->name()));
   }
 }
 
@@ -190,8 +190,7 @@ void job_runner::end(absl::Status result) {
 }
 
 absl::StatusOr<window_explanation> job_runner::explain(std::string_view window,
-                                                       const window_span& span,
-                                                       duration at_most) {
+                                                       const window_span& span, duration at_most) {
   const std::string place = fmt::format("window '{}'", window);
   if (inside_pipeline()) {
     return absl::FailedPreconditionError(

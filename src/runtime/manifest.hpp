@@ -54,8 +54,8 @@ struct counter_record {
   std::uint64_t dropped = 0;
 };
 BOOST_DESCRIBE_STRUCT(counter_record, (),
-                      (place, records_in, records_out, late, dead, unassigned, realigned,
-                       regressed, dropped))
+                      (place, records_in, records_out, late, dead, unassigned, realigned, regressed,
+                       dropped))
 
 struct manifest {
   std::uint64_t epoch = 0;       ///< Counts the commits of the job, from 1.

@@ -43,8 +43,8 @@ absl::TimeZone zone_named(const std::string& name) {
   return last.zone;
 }
 
-/// `after` is less than a second. Saturates once: what is added to a saturated begin would otherwise
-/// move it after the end of time.
+/// `after` is less than a second. Saturates once: what is added to a saturated begin would
+/// otherwise move it after the end of time.
 timestamp to_timestamp(absl::Time at, duration after = duration::zero()) {
   constexpr std::int64_t micros_per_second = 1'000'000;
   const std::int64_t seconds = absl::ToUnixSeconds(at);
@@ -156,8 +156,8 @@ window_span calendar::span_of(timestamp at) const {
 std::string calendar::describe() const {
   std::string text = "calendar " + std::string(units[static_cast<std::size_t>(unit)].name);
   if (unit == calendar_unit::week) {
-    constexpr std::array<std::string_view, 7> names = {
-        "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+    constexpr std::array<std::string_view, 7> names = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                       "Thursday", "Friday", "Saturday"};
     text += " from " + std::string(names[week_begins.c_encoding() % 7]);
   }
   text += " in " + zone;

@@ -49,9 +49,8 @@ std::string naive_row(const std::vector<event>& all, std::int64_t from, std::int
     values.push_back(each.value);
   }
   return of.front().key + "|" + cell_text(of.front().at) + "|" + cell_text(of.back().at + 1us) +
-         "|" + std::to_string(of.size()) + "|" +
-         cell_text(sum / static_cast<double>(of.size())) + "|" + cell_text(values) + "@" +
-         cell_text(of.back().at);
+         "|" + std::to_string(of.size()) + "|" + cell_text(sum / static_cast<double>(of.size())) +
+         "|" + cell_text(values) + "@" + cell_text(of.back().at);
 }
 
 /// The definition: a window ends with every record whose number less the size is a multiple of the
@@ -167,9 +166,8 @@ TEST_CASE("a stop keeps incomplete count windows for the next start, a drain fir
   REQUIRE(job.rows->visible() == rows_of_text{"a|1|4|3|2|[1,2,3]@3"});
   job.from->pause_after = 2;
   read_and(7, &fr::job::drain);
-  REQUIRE(job.rows->visible() == rows_of_text{"a|1|4|3|2|[1,2,3]@3",
-                                              "a|4|7|3|5|[4,5,6]@6",
-                                              "a|7|8|1|7|[7]@7"});
+  REQUIRE(job.rows->visible() ==
+          rows_of_text{"a|1|4|3|2|[1,2,3]@3", "a|4|7|3|5|[4,5,6]@6", "a|7|8|1|7|[7]@7"});
 }
 
 TEST_CASE("a changed count window is refused with both formats", "[pipeline][window][count]") {
@@ -191,8 +189,8 @@ TEST_CASE("count windows with unusable numbers, or without event times, are refu
           "window 'w': size 0 is not positive; give .size a positive number of records");
   REQUIRE_THAT(refusal_of([] {
                  fr::pipeline p("p");
-                 (void)(p.from("events", scripted<event>({events_at({1})})) | fr::key_by(&event::key) |
-                        fr::window(fr::count_window{.size = 2}) |
+                 (void)(p.from("events", scripted<event>({events_at({1})})) |
+                        fr::key_by(&event::key) | fr::window(fr::count_window{.size = 2}) |
                         fr::aggregate("w", fr::count("n")));
                }),
                Catch::Matchers::StartsWith("window 'w': the records have no event times"));
@@ -242,14 +240,13 @@ TEST_CASE("the row of a count window completed behind the watermark is behind it
   REQUIRE(closed.late == rows_of_text{"a|5|7|2@6"});
   const nested open = count_rows(split, {.size = 2}, {.allowed_lateness = 1ms});
   REQUIRE(open.late.empty());
-  REQUIRE(sorted(open.rows) ==
-          rows_of_text{"a|0|10|2@9", "a|100|110|2@109", "a|120|130|2@129"});
+  REQUIRE(sorted(open.rows) == rows_of_text{"a|0|10|2@9", "a|100|110|2@109", "a|120|130|2@129"});
 }
 
 TEST_CASE("what is left at the end of the input stands where its records are, behind or not",
           "[pipeline][window][count]") {
-  const std::vector<event> split = {{"a", 1, tick(5)}, {"b", 1, tick(95)}, {"b", 1, tick(100)},
-                                    {"c", 1, tick(100)}};
+  const std::vector<event> split = {
+      {"a", 1, tick(5)}, {"b", 1, tick(95)}, {"b", 1, tick(100)}, {"c", 1, tick(100)}};
   const nested closed = count_rows(split, {.size = 2, .partial = true}, {});
   REQUIRE(sorted(closed.rows) == rows_of_text{"b|100|110|2@109", "c|100|110|1@109"});
   REQUIRE(closed.late == rows_of_text{"a|5|6|1@5"});
@@ -279,9 +276,9 @@ TEST_CASE("count windows of windows over one split do not depend on batches or c
         using row = decltype(sums)::value_type;
         sums | fr::key_by([](const row&) { return 0; }) |
             fr::window(fr::count_window{.size = 5, .slide = 2, .partial = true}) |
-            fr::aggregate("fives", fr::collect("sums", [](const row& each) {
-                            return std::get<0>(each.values);
-                          })) |
+            fr::aggregate(
+                "fives",
+                fr::collect("sums", [](const row& each) { return std::get<0>(each.values); })) |
             fr::to("rows", keep_rows_in(rows));
         ended = p.run(committing_to(commits), &summary).ok();
       }

@@ -112,8 +112,8 @@ TEST_CASE("case 17: a split without a promise yet holds the others back",
   const timed_job job({{says(10, 11), says(30, 31)}, {e(8), e(2), says(30, 30)}});
   (void)job.run(by_value);
   REQUIRE(job.late->rows.empty());
-  REQUIRE(sorted(job.rows->rows) == rows_of_text{"a|0|10|[2,8]@9", "says|10|20|[10]@19",
-                                                 "says|30|40|[30,30]@39"});
+  REQUIRE(sorted(job.rows->rows) ==
+          rows_of_text{"a|0|10|[2,8]@9", "says|10|20|[10]@19", "says|30|40|[30,30]@39"});
 }
 
 TEST_CASE("case 32: no record can promise the end of time, only the end of input does",
@@ -129,8 +129,8 @@ TEST_CASE("case 32: no record can promise the end of time, only the end of input
 TEST_CASE("a function of punctuated that throws is named with the record's place",
           "[pipeline][watermark]") {
   const timed_job job({{e(1), e(2), e(3)}}, 3);
-  fr::pipeline p = job.compose(fr::punctuated(promise_function(
-      [](const event& each) -> std::optional<fr::timestamp> {
+  fr::pipeline p = job.compose(
+      fr::punctuated(promise_function([](const event& each) -> std::optional<fr::timestamp> {
         if (each.value == 2) throw std::runtime_error("boom");
         return std::nullopt;
       })));

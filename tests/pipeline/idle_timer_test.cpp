@@ -105,15 +105,14 @@ outcome run_beside(bool polled, std::vector<std::int64_t> second, During during)
   const auto rows = keeper();
   const auto late = keeper();
   fr::pipeline p("timers");
-  const auto windows =
-      p.from("events", mailboxes{boxes}) |
-      fr::event_time(&event::at, fr::ascending{}, {.idle_after = 10s}) |
-      fr::map([boxes, clock, during](const event& each) mutable {
-        if (each.value >= 2) during((*boxes)[0], clock, each.value);
-        return each;
-      }) |
-      fr::key_by(&event::key) | fr::window(fr::tumbling{10us}) |
-      fr::aggregate("w", fr::collect("at", &event::value));
+  const auto windows = p.from("events", mailboxes{boxes}) |
+                       fr::event_time(&event::at, fr::ascending{}, {.idle_after = 10s}) |
+                       fr::map([boxes, clock, during](const event& each) mutable {
+                         if (each.value >= 2) during((*boxes)[0], clock, each.value);
+                         return each;
+                       }) |
+                       fr::key_by(&event::key) | fr::window(fr::tumbling{10us}) |
+                       fr::aggregate("w", fr::collect("at", &event::value));
   windows | fr::to("rows", keep_rows_in(rows));
   windows.late() | fr::to("late", keep_rows_in(late));
   const fr::run_summary summary = run_to_end(p, {.clock = clock});
@@ -167,9 +166,9 @@ TEST_CASE("case 27: exactly the timeout is not idle yet, a tick more is",
           "[semantics][watermark][idle]") {
   fr::testing::harness h;
   const auto in = h.input<event>("in", {.splits = 2, .idle_after = 10s});
-  const auto rows = h.collect(in.stream() | fr::key_by(&event::key) |
-                              fr::window(fr::tumbling{10us}) |
-                              fr::aggregate("w", fr::collect("at", &event::value)));
+  const auto rows =
+      h.collect(in.stream() | fr::key_by(&event::key) | fr::window(fr::tumbling{10us}) |
+                fr::aggregate("w", fr::collect("at", &event::value)));
   in.split(1).watermark(tick(20));
   in.split(0).push(e(3), tick(3));
   REQUIRE(rows.take().empty());

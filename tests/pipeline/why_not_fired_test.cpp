@@ -94,9 +94,13 @@ TEST_CASE("one split that lags holds the window back, and the text says which",
 
 TEST_CASE("a split that never gave a record is told as such, and one that ended is not waited for",
           "[job][why_not_fired]") {
-  const auto source = frt::scripted_source<event>(
-      frt::script<event>().split().records(events_at({1, 30})).split().pause().split().records(
-          events_at({3})));
+  const auto source = frt::scripted_source<event>(frt::script<event>()
+                                                      .split()
+                                                      .records(events_at({1, 30}))
+                                                      .split()
+                                                      .pause()
+                                                      .split()
+                                                      .records(events_at({3})));
   fr::pipeline p("p");
   (void)counted(timed(p, "events", source), "w");
   auto job = p.start();

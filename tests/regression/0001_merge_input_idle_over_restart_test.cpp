@@ -1,8 +1,8 @@
-// What a user saw: after a restart, windows below a merge fired nothing until the idle timeout of an
-// input that had been idle before the restart had passed once more; and what that input then sent
-// was taken for on time although its windows had fired, so that only windows noticed: they counted
-// it as realigned themselves, and other operators got it unmarked. A merge kept no state, and so
-// forgot what it had promised.
+// What a user saw: after a restart, windows below a merge fired nothing until the idle timeout of
+// an input that had been idle before the restart had passed once more; and what that input then
+// sent was taken for on time although its windows had fired, so that only windows noticed: they
+// counted it as realigned themselves, and other operators got it unmarked. A merge kept no state,
+// and so forgot what it had promised.
 #include "catch.hpp"
 
 #include <freshet/aggregate/basic.hpp>

@@ -64,9 +64,7 @@ TEST_CASE("case 65: months end where the next one begins, not a fixed time later
 
 TEST_CASE("case 65: an unknown zone is refused when the pipeline is composed",
           "[semantics][window][calendar]") {
-  REQUIRE(refusal_of([] {
-            (void)counts_in({.zone = "Europe/Berlni"}, utc(2024, 1, 1), 1h);
-          }) ==
+  REQUIRE(refusal_of([] { (void)counts_in({.zone = "Europe/Berlni"}, utc(2024, 1, 1), 1h); }) ==
           "window 'w': zone 'Europe/Berlni' is not in the tz database of this machine; give .zone "
           "a name like Europe/Berlin or UTC, and install the database if it is missing (Debian "
           "package tzdata)");

@@ -64,9 +64,9 @@ TEST_CASE("case 111: a sliding count window fires every slide with the last size
   REQUIRE(show(in_tens(5), {.size = 3, .slide = 1}).rows ==
           rows_of_text{"a|10|31|[1,2,3]@30", "a|20|41|[2,3,4]@40", "a|30|51|[3,4,5]@50"});
   // A slide that does not divide the size: at 5, 7, 9.
-  REQUIRE(show(in_tens(9), {.size = 5, .slide = 2}).rows ==
-          rows_of_text{"a|10|51|[1,2,3,4,5]@50", "a|30|71|[3,4,5,6,7]@70",
-                       "a|50|91|[5,6,7,8,9]@90"});
+  REQUIRE(show(in_tens(9), {.size = 5, .slide = 2}).rows == rows_of_text{"a|10|51|[1,2,3,4,5]@50",
+                                                                         "a|30|71|[3,4,5,6,7]@70",
+                                                                         "a|50|91|[5,6,7,8,9]@90"});
 }
 
 TEST_CASE("case 111: partial windows fire only where they are asked for",

@@ -84,28 +84,29 @@ TEST_CASE("case 20: what an idle split promises is not heard", "[semantics][wate
 
 TEST_CASE("case 21: a split that wakes does not hold the others back, nor is it held against them",
           "[semantics][watermark]") {
-  REQUIRE(over_splits(2, [](driven& test, auto show) {
-            promise(test, 0, 5);
-            promise(test, 1, 30);
-            test.in.split(0).idle();
-            // Behind: its record enters at 30, and the other split goes on without it.
-            push(test, 0, 25);
-            push(test, 0, 33);
-            push(test, 1, 44);
-            promise(test, 1, 40);
-            show();
-            // The others have promised 40 by now; that holds for this record, too.
-            push(test, 0, 38);
-            push(test, 0, 41);
-            promise(test, 0, 41);
-            promise(test, 1, 60);
-            // It has caught up, and counts.
-            show();
-            push(test, 0, 47);
-            promise(test, 0, 50);
-            show();
-          }) == rows_of_text{"a|30|40|[33]@39", "late a|25|25@25", "--", "late a|38|38@38", "--",
-                             "a|40|50|[41,44,47]@49", "--"});
+  REQUIRE(over_splits(2,
+                      [](driven& test, auto show) {
+                        promise(test, 0, 5);
+                        promise(test, 1, 30);
+                        test.in.split(0).idle();
+                        // Behind: its record enters at 30, and the other split goes on without it.
+                        push(test, 0, 25);
+                        push(test, 0, 33);
+                        push(test, 1, 44);
+                        promise(test, 1, 40);
+                        show();
+                        // The others have promised 40 by now; that holds for this record, too.
+                        push(test, 0, 38);
+                        push(test, 0, 41);
+                        promise(test, 0, 41);
+                        promise(test, 1, 60);
+                        // It has caught up, and counts.
+                        show();
+                        push(test, 0, 47);
+                        promise(test, 0, 50);
+                        show();
+                      }) == rows_of_text{"a|30|40|[33]@39", "late a|25|25@25", "--",
+                                         "late a|38|38@38", "--", "a|40|50|[41,44,47]@49", "--"});
 }
 
 TEST_CASE("case 22: when all splits are idle, what the furthest has promised counts, in any order",
@@ -170,23 +171,24 @@ TEST_CASE("case 24: a source without splits is refused, it neither ends time nor
 }
 
 TEST_CASE("case 25: an ended split beside idle ones does not end time", "[semantics][watermark]") {
-  REQUIRE(over_splits(3, [](driven& test, auto show) {
-            push(test, 0, 15);
-            push(test, 1, 28);
-            for (std::size_t split = 0; split < 3; ++split) {
-              promise(test, split, 10 * static_cast<std::int64_t>(split + 1));
-            }
-            test.in.split(0).end();
-            test.in.split(1).idle();
-            test.in.split(2).idle();
-            show();
-            push(test, 1, 31);  // On time: 30 is all that was promised.
-            test.in.split(1).end();
-            show();
-            test.in.split(2).end();
-            show();
-          }) == rows_of_text{"a|10|20|[15]@19", "a|20|30|[28]@29", "--", "--", "a|30|40|[31]@39",
-                             "--"});
+  REQUIRE(over_splits(3,
+                      [](driven& test, auto show) {
+                        push(test, 0, 15);
+                        push(test, 1, 28);
+                        for (std::size_t split = 0; split < 3; ++split) {
+                          promise(test, split, 10 * static_cast<std::int64_t>(split + 1));
+                        }
+                        test.in.split(0).end();
+                        test.in.split(1).idle();
+                        test.in.split(2).idle();
+                        show();
+                        push(test, 1, 31);  // On time: 30 is all that was promised.
+                        test.in.split(1).end();
+                        show();
+                        test.in.split(2).end();
+                        show();
+                      }) ==
+          rows_of_text{"a|10|20|[15]@19", "a|20|30|[28]@29", "--", "--", "a|30|40|[31]@39", "--"});
 }
 
 TEST_CASE("case 26: when the split that is furthest behind ends, windows fire at once",
@@ -227,8 +229,7 @@ struct naive_merge {
   }
   /// The entry frontier of a record below the merge. The record wakes its split.
   fr::timestamp entry_of(std::size_t input, std::size_t split) {
-    const fr::timestamp own =
-        promised_by(inputs[input], split, inputs[input].frontiers[split]);
+    const fr::timestamp own = promised_by(inputs[input], split, inputs[input].frontiers[split]);
     change(input, [split](naive_minimum& of) { of.set_active(split); });
     return promised_by(merged, input, own);
   }

@@ -107,46 +107,53 @@ TEST_CASE("the watermark contract names the generator, the case, and the seed",
 }
 
 TEST_CASE("the watermark contract refuses a frontier that goes back", "[contract][watermark]") {
-  REQUIRE_THAT(violation_of(scripted{.observe_at = [](scripted_state& of, fr::timestamp at) {
-                 of.last = at;
-                 return true;
-               }}),
+  REQUIRE_THAT(violation_of(scripted{.observe_at =
+                                         [](scripted_state& of, fr::timestamp at) {
+                                           of.last = at;
+                                           return true;
+                                         }}),
                Contains("takes the frontier back"));
   // Subtracting without saturating: wraps beside the beginning of time only.
-  REQUIRE_THAT(violation_of(scripted{.frontier_of = [](const scripted_state& of) {
-                 const auto count = static_cast<std::uint64_t>(of.last.time_since_epoch().count());
-                 if (of.last == fr::timestamp_min) return fr::timestamp_min;
-                 return fr::timestamp{fr::duration{static_cast<std::int64_t>(count - 10)}};
-               }}),
+  REQUIRE_THAT(violation_of(scripted{.frontier_of =
+                                         [](const scripted_state& of) {
+                                           const auto count = static_cast<std::uint64_t>(
+                                               of.last.time_since_epoch().count());
+                                           if (of.last == fr::timestamp_min)
+                                             return fr::timestamp_min;
+                                           return fr::timestamp{
+                                               fr::duration{static_cast<std::int64_t>(count - 10)}};
+                                         }}),
                Contains("takes the frontier back"));
 }
 
 TEST_CASE("the watermark contract refuses a promise before the first record",
           "[contract][watermark]") {
-  REQUIRE_THAT(violation_of(scripted{.frontier_of = [](const scripted_state& of) {
-                 return std::max(of.last, fr::timestamp{});
-               }}),
+  REQUIRE_THAT(violation_of(scripted{.frontier_of =
+                                         [](const scripted_state& of) {
+                                           return std::max(of.last, fr::timestamp{});
+                                         }}),
                Contains("before the first record the frontier is 0 us"));
 }
 
 TEST_CASE("the watermark contract refuses states that forget or share", "[contract][watermark]") {
-  REQUIRE_THAT(violation_of(scripted{.observe_at =
-                                         [](scripted_state& of, fr::timestamp at) {
-                                           of.forgotten = std::max(of.forgotten, at);
-                                           return true;
-                                         },
-                                     .frontier_of =
-                                         [](const scripted_state& of) { return of.forgotten; }}),
-               Contains("the state restored from its bytes promises"));
+  REQUIRE_THAT(
+      violation_of(scripted{.observe_at =
+                                [](scripted_state& of, fr::timestamp at) {
+                                  of.forgotten = std::max(of.forgotten, at);
+                                  return true;
+                                },
+                            .frontier_of = [](const scripted_state& of) { return of.forgotten; }}),
+      Contains("the state restored from its bytes promises"));
   REQUIRE_THAT(violation_of(remembering{}), Contains("all that matters must be in the state"));
 }
 
 TEST_CASE("the watermark contract refuses a promise that counts as ignored and is kept",
           "[contract][watermark]") {
-  REQUIRE_THAT(violation_of(scripted{.observe_at = [](scripted_state& of, fr::timestamp at) {
-                 of.last = std::max(of.last, at);
-                 return false;
-               }}),
+  REQUIRE_THAT(violation_of(scripted{.observe_at =
+                                         [](scripted_state& of, fr::timestamp at) {
+                                           of.last = std::max(of.last, at);
+                                           return false;
+                                         }}),
                Contains("wanted false only for a promise that is ignored"));
 }
 

@@ -286,9 +286,15 @@ TEST_CASE("around transitions, calendar windows begin where a scan of the clocks
 TEST_CASE("from 1900 to 2100 calendar windows partition time, and begin with their unit",
           "[window][calendar]") {
   std::mt19937_64 random(65);
-  const std::array<const char*, 9> zones = {
-      "UTC",          "Europe/Berlin",    "America/New_York", "America/St_Johns", "Asia/Kolkata",
-      "Pacific/Apia", "America/Sao_Paulo", "Africa/Casablanca", "Australia/Lord_Howe"};
+  const std::array<const char*, 9> zones = {"UTC",
+                                            "Europe/Berlin",
+                                            "America/New_York",
+                                            "America/St_Johns",
+                                            "Asia/Kolkata",
+                                            "Pacific/Apia",
+                                            "America/Sao_Paulo",
+                                            "Africa/Casablanca",
+                                            "Australia/Lord_Howe"};
   const auto between = static_cast<std::uint64_t>((utc(2100, 1, 1) - utc(1900, 1, 1)) / 1us);
   for (const char* name : zones) {
     const clocks_in zone(name);
@@ -315,8 +321,8 @@ TEST_CASE("from 1900 to 2100 calendar windows partition time, and begin with the
         REQUIRE(unit_shown_at(of, span.begin - before) < unit);
       }
       for (int i = 0; i < 50; ++i) {
-        const auto inside = static_cast<std::int64_t>(
-            random() % static_cast<std::uint64_t>(length(span).count()));
+        const auto inside =
+            static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(length(span).count()));
         REQUIRE(unit_shown_at(of, span.begin + fr::duration(inside)) <= unit);
       }
     }

@@ -28,7 +28,9 @@ class keyed_stream {
   using key_type = detail::key_of_t<KeyOf, T>;
 
   keyed_stream(checked_stream<T> records, KeyOf function, std::string key_name)
-      : records_(std::move(records)), key_of_(std::move(function)), key_name_(std::move(key_name)) {}
+      : records_(std::move(records)),
+        key_of_(std::move(function)),
+        key_name_(std::move(key_name)) {}
 
   /// Records without a key (an empty optional), as dead letters. Counted in any case.
   stream<dead_letter> dead() const { return records_.dead(); }

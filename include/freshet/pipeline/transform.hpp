@@ -84,9 +84,8 @@ auto filter(F f) {
 }
 
 /// All records of several streams of one type, as they arrive. The watermark is the minimum over
-/// the inputs that are neither idle nor finished; it is part of checkpoints, under the names of what
-/// is merged.
-/// Throws `std::invalid_argument` when only some of them have event times.
+/// the inputs that are neither idle nor finished; it is part of checkpoints, under the names of
+/// what is merged. Throws `std::invalid_argument` when only some of them have event times.
 template <class T, std::same_as<stream<T>>... More>
 stream<T> merge_streams(const stream<T>& first, const More&... more) {
   detail::node fresh;

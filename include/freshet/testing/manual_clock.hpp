@@ -1,7 +1,7 @@
 // A clock that stands still until it is moved: processing time for tests.
 //
-// A handle: copies share one time, so that a test moves what a job reads. Threads: any. Time: begins
-// at the epoch unless told otherwise, and never goes back. A running job looks at it every
+// A handle: copies share one time, so that a test moves what a job reads. Threads: any. Time:
+// begins at the epoch unless told otherwise, and never goes back. A running job looks at it every
 // millisecond.
 //
 //     freshet::testing::manual_clock clock;

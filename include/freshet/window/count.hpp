@@ -22,8 +22,8 @@ namespace freshet {
 ///         countWindow(size, slide) also fires the incomplete first windows.
 struct count_window {
   std::int64_t size = 0;
-  /// Records from the beginning of one window to that of the next. Zero: as many as `size`. Where it
-  /// exceeds `size`, records between two windows are in none, and counted as unassigned.
+  /// Records from the beginning of one window to that of the next. Zero: as many as `size`. Where
+  /// it exceeds `size`, records between two windows are in none, and counted as unassigned.
   std::int64_t slide = 0;
   /// Whether windows that lack records fire, too: those that would have begun before the first
   /// record of their key, and at the end of the input (not at a stop) the one that would have fired

@@ -198,13 +198,14 @@ class frontier_minimum {
   bool is_idle(std::size_t input) const { return inputs_[input].is == status::idle; }
   bool is_finished(std::size_t input) const { return inputs_[input].is == status::finished; }
 
-  /// Whether an input takes part in the minimum: it is neither idle nor finished, and has caught up.
-  /// What an input gives that does not count may lie before what is promised already.
+  /// Whether an input takes part in the minimum: it is neither idle nor finished, and has caught
+  /// up. What an input gives that does not count may lie before what is promised already.
   bool counts(std::size_t input) const {
     return inputs_[input].is == status::active && inputs_[input].aligned;
   }
 
-  /// Goes on from a checkpoint, before any input has reported. `frontiers`: of the inputs, by index.
+  /// Goes on from a checkpoint, before any input has reported. `frontiers`: of the inputs, by
+  /// index.
   void restore(timestamp combined, const std::vector<timestamp>& frontiers);
 
   frontier_change advance(std::size_t input, timestamp frontier);

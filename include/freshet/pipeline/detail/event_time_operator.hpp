@@ -172,8 +172,8 @@ class event_time_operator final : public unary_operator<T, T>,
     std::string reason;
   };
   using own_frontier = split_frontier<typename Generator::state>;
-  /// What `stamp` works on: in registers where it can be, because the rows it writes might otherwise
-  /// be a part of it.
+  /// What `stamp` works on: in registers where it can be, because the rows it writes might
+  /// otherwise be a part of it.
   using working_frontier =
       std::conditional_t<std::is_trivially_copyable_v<own_frontier>, own_frontier, own_frontier&>;
 

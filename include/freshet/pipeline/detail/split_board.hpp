@@ -23,7 +23,7 @@ struct split_board {
   /// By index: processing time at which a split was last known to have nothing; none for a split
   /// that gave something at the last read, or says that it has something.
   std::vector<std::optional<timestamp>> silent_at;
-  bool timed = false;                ///< Whether an `event_time` reports here.
+  bool timed = false;  ///< Whether an `event_time` reports here.
   bool wants_entry_frontiers = false;
 };
 
