@@ -269,7 +269,7 @@ TEST_CASE("options of a harness are checked", "[testing][harness]") {
 TEST_CASE("a pipeline that drives its own harness is refused", "[testing][harness]") {
   frt::harness h;
   const auto in = h.untimed_input<event>("events");
-  (void)h.collect(in.stream() | fr::map([in](const event& each) {
+  (void)h.collect(in.stream() | fr::map([&in](const event& each) {
                     in.push(each);
                     return each;
                   }));
