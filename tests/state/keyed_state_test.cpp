@@ -105,6 +105,16 @@ TEST_CASE("case 86: the longest time to live does not overflow, and setting noth
   }
 }
 
+TEST_CASE("case 86: state without a time to live never expires, whenever it was written",
+          "[state][ttl]") {
+  at_times value(fr::value_state<int>{});
+  value.times.event_time = fr::timestamp_min;  // Before there is any watermark.
+  value.state.set(1);
+  REQUIRE(value.state.next_expiry() == fr::timestamp_max);
+  value.at(1'000'000).drop_expired();
+  REQUIRE(value.state.get() != nullptr);
+}
+
 TEST_CASE("case 87: an entry expires at exactly its last refresh plus the time to live",
           "[state][ttl]") {
   at_times map(fr::map_state<int, int>{on_write});

@@ -324,9 +324,6 @@ struct codec<map_state<K, V>> {
 
 namespace detail {
 
-template <class S>
-inline constexpr bool is_keyed_state = keyed_state<S>;
-
 /// Calls `f(member)` for the keyed states in `state`: itself, or the members of a described struct.
 template <class State, class F>
 void for_each_keyed_state(State& state, F&& f) {

@@ -64,7 +64,9 @@ class expiry {
 
   timestamp now() const { return times_ == nullptr ? timestamp_min : times_->of(rule_.time); }
   /// When an entry stamped so expires; `timestamp_max`: never.
-  timestamp expires_at(timestamp stamp) const { return saturating_add(stamp, rule_.after); }
+  timestamp expires_at(timestamp stamp) const {
+    return active() ? saturating_add(stamp, rule_.after) : timestamp_max;
+  }
   bool expired(timestamp stamp) const {
     const timestamp end = expires_at(stamp);
     return end != timestamp_max && end <= now();
