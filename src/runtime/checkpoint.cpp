@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace freshet::detail {
@@ -291,18 +292,33 @@ void checkpointer::restore(node_id node, runtime_operator& to) {
   to.restore(reader);
 }
 
-void checkpointer::collect(node_id node, runtime_operator& from, snapshot_draft& into) {
+void checkpointer::number_states() {
+  for (const node& each : graph_.nodes()) {
+    const std::string identity = state_identity(each);
+    if (!identity.empty()) states_.emplace(identity, static_cast<std::uint32_t>(states_.size()));
+  }
+}
+
+void checkpointer::collect(node_id node, runtime_operator& from, snapshot_draft& into) const {
   const auto& described = graph_.nodes()[node];
   const std::string identity = state_identity(described);
   if (identity.empty()) return;
-  const auto number = states_.emplace(identity, static_cast<std::uint32_t>(states_.size())).first;
   operator_record& record = into.operators[node];
   record.kind = described.kind;
   record.name = state_name(described);
   record.format = described.format;
-  record.state = number->second;
+  record.state = states_.at(identity);
   draft_writer writer(into, record);
   from.snapshot(writer);
+}
+
+void snapshot_draft::add(snapshot_draft more) {
+  if (changes.empty()) {
+    changes = std::move(more.changes);
+  } else {
+    std::move(more.changes.begin(), more.changes.end(), std::back_inserter(changes));
+  }
+  operators.merge(more.operators);
 }
 
 absl::Status checkpointer::commit(snapshot_draft draft, std::vector<source_record> sources,

@@ -34,6 +34,9 @@ class snapshot_draft {
  public:
   std::vector<state_change> changes;
   std::map<node_id, operator_record> operators;
+
+  /// Adds another task's part.
+  void add(snapshot_draft more);
 };
 
 class checkpointer {
@@ -56,7 +59,11 @@ class checkpointer {
   void restore(node_id node, runtime_operator& to);
 
   /// Takes an operator's part of a snapshot.
-  void collect(node_id node, runtime_operator& from, snapshot_draft& into);
+  /// From any thread, for different operators at once. \pre `number_states` was called.
+  void collect(node_id node, runtime_operator& from, snapshot_draft& into) const;
+
+  /// Gives every state of the graph a number. Before any snapshot.
+  void number_states();
 
   /// The atomic step.
   absl::Status commit(snapshot_draft draft, std::vector<source_record> sources,

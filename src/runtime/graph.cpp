@@ -167,7 +167,8 @@ bool graph::want_entry_frontiers(port_of from) {
     return true;
   }
   if (here.orders) return true;
-  if (!here.record_wise && here.kind != "merge" && here.kind != "key_by") return false;
+  const bool passes = here.kind == "merge" || here.kind == "key_by" || here.kind == "rebalance";
+  if (!here.record_wise && !passes) return false;
   bool all = true;
   for (const port_of& input : here.inputs) all &= want_entry_frontiers(input);
   return all;

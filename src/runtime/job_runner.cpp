@@ -9,23 +9,6 @@ namespace freshet::detail {
 
 namespace {
 
-thread_local bool running_operators = false;
-
-/// Marks the thread while operators run in it.
-class inside_mark {
- public:
-  inside_mark() : before_(std::exchange(running_operators, true)) {}
-  ~inside_mark() { running_operators = before_; }
-  inside_mark(const inside_mark&) = delete;
-  inside_mark& operator=(const inside_mark&) = delete;
-
- private:
-  bool before_;
-};
-
-/// How often idle timeouts are looked at.
-constexpr std::chrono::milliseconds tick_every{20};
-
 /// The system's time of now, carried on by the steady clock.
 std::function<timestamp()> wall_clock() {
   using steady = std::chrono::steady_clock;
@@ -43,9 +26,6 @@ run_options with_clock(run_options options) {
 }  // namespace
 
 bool inside_pipeline();
-bool inside_pipeline() {
-  return running_operators;
-}
 
 job_runner::job_runner(graph_handle graph, run_options options)
     : graph_(std::move(graph)),
@@ -55,10 +35,8 @@ job_runner::job_runner(graph_handle graph, run_options options)
       signal_(std::make_shared<wake_signal>(options.clock != nullptr)) {
   graph_->freeze();
   for (const node& each : graph_->nodes()) {
-    for (const std::string& what : each.unpromised) {
-      must_tick_ |= what == "idle timeout";
-      summary_.unpromised.push_back(what);
-    }
+    summary_.unpromised.insert(summary_.unpromised.end(), each.unpromised.begin(),
+                               each.unpromised.end());
   }
 }
 
@@ -69,10 +47,29 @@ job_runner::~job_runner() {
 
 absl::Status job_runner::check_options() const {
   const std::string place = fmt::format("pipeline '{}'", graph_->name());
-  if (options_.parallelism != 1) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: parallelism is {}, and only 1 exists so far; leave it at 1", place,
-                    options_.parallelism));
+  const auto wrong = [&](const std::string& what) {
+    return absl::InvalidArgumentError(place + ": " + what);
+  };
+  if (options_.parallelism == 0 || options_.parallelism > key_groups) {
+    return wrong(fmt::format("parallelism is {}, wanted 1 to {}; give the number of cores to use",
+                             options_.parallelism, key_groups));
+  }
+  if (options_.parallelism > 1 && checkpointer_.enabled()) {
+    return wrong("checkpoints with parallelism above 1 are not there yet; leave one of them out");
+  }
+  if (options_.channel_batches == 0) {
+    return wrong("channel_batches is 0, so that nothing could pass; give at least 1");
+  }
+  if (options_.flush_after < duration::zero()) {
+    return wrong(fmt::format("flush_after {} is negative; give zero or a positive duration",
+                             to_text(options_.flush_after)));
+  }
+  if (options_.max_drift < duration::zero()) {
+    return wrong(fmt::format("max_drift {} is negative; give zero or a positive duration",
+                             to_text(options_.max_drift)));
+  }
+  if (options_.scheduler.is == scheduling::kind::host_workers && !options_.scheduler.enqueue) {
+    return wrong("host_workers was given no function; give one that enqueues work");
   }
   if (options_.checkpoint.every <= duration::zero()) {
     return absl::InvalidArgumentError(
@@ -98,19 +95,27 @@ absl::Status job_runner::open() {
   if (absl::Status wrong = checkpointer_.open(); !wrong.ok()) return wrong;
   try {
     const inside_mark mark;
-    task_ = std::make_unique<task>(*graph_, counters_, signal_, options_.clock);
+    checkpointer_.number_states();
+    tasks_ = std::make_unique<task_set>(*graph_, counters_, checkpointer_, options_);
     summary_.resumed = checkpointer_.found().has_value();
     summary_.nothing_to_do = summary_.resumed && checkpointer_.found()->finished;
+    if (summary_.nothing_to_do) {
+      tasks_->make_ends();
+    } else {
+      tasks_->make();
+    }
     if (summary_.resumed) counters_.restore(checkpointer_.found()->counters);
     activity_committed_ = counters_.activity();
     if (summary_.nothing_to_do) {
       finish_again();
     } else {
-      task_->open(checkpointer_);
-      for (std::string& what : task_->unpromised_arrivals()) {
+      tasks_->open();
+      for (std::string& what : tasks_->unpromised_arrivals()) {
         summary_.unpromised.push_back(std::move(what));
       }
-      task_->start_sinks(checkpointer_);
+      tasks_->start_sinks();
+      commits_ =
+          std::make_unique<commit_coordinator>(*graph_, checkpointer_, tasks_->tasks(), signal_);
     }
   } catch (const job_failure& failure) {
     return failure.status();
@@ -129,15 +134,14 @@ void job_runner::finish_again() {
   summary_.finished = true;
   if (checkpointer_.found()->published) return;
   // The last commit was followed by a crash before its sinks had completed their output.
-  task_->start_sinks(checkpointer_);
-  task_->publish_sinks(checkpointer_.found()->sinks, true);
+  tasks_->start_sinks();
+  for (task* each : tasks_->tasks()) each->publish_sinks(checkpointer_.found()->sinks, true);
   check(checkpointer_.note_published());
 }
 
 template <class Work>
 absl::Status job_runner::guarded(Work work) {
   try {
-    const inside_mark mark;
     work();
     return absl::OkStatus();
   } catch (const job_failure& failure) {
@@ -152,26 +156,44 @@ absl::Status job_runner::guarded(Work work) {
 }
 
 absl::Status job_runner::execute() {
-  end(summary_.nothing_to_do ? absl::OkStatus() : guarded([this] { run_tasks(); }));
+  end(summary_.nothing_to_do ? absl::OkStatus() : guarded([this] {
+    const bool polls = signal_->polls();
+    scheduler_ = make_scheduler(options_.scheduler, options_.parallelism, signal_, polls);
+    for (task* each : tasks_->tasks()) each->set_waker(scheduler_.get());
+    scheduler_->run(tasks_->tasks(), *this);
+  }));
   return result_;
 }
 
+/// One step of every task. \return whether one of them worked.
+bool job_runner::step_all() {
+  const inside_mark mark;
+  bool worked = false;
+  for (task* each : tasks_->tasks()) {
+    const task::step_result result = each->step();
+    worked |= result == task::step_result::worked;
+    if (result == task::step_result::finished) note_finished(*each);
+  }
+  return worked;
+}
+
 absl::StatusOr<bool> job_runner::settle() {
-  bool finished = summary_.nothing_to_do;
-  absl::Status wrong = guarded([&] {
-    task::step_result result = task::step_result::worked;
-    while (!finished && result == task::step_result::worked) {
-      result = task_->step();
-      finished = result == task::step_result::finished;
+  if (summary_.nothing_to_do) return true;
+  absl::Status wrong = guarded([this] {
+    while (step_all()) {
     }
   });
-  if (wrong.ok()) return finished;
+  if (wrong.ok()) return all_finished();
   end(wrong);
   return wrong;
 }
 
 absl::Status job_runner::commit_now() {
-  absl::Status wrong = guarded([this] { commit(false); });
+  absl::Status wrong = guarded([this] {
+    begin_commit(false, false);
+    while (!advance_commit()) (void)step_all();
+    note_committed();
+  });
   if (!wrong.ok()) end(wrong);
   return wrong;
 }
@@ -179,12 +201,18 @@ absl::Status job_runner::commit_now() {
 void job_runner::end(absl::Status result) {
   result_ = std::move(result);
   summarize();
-  if (!summary_.nothing_to_do) last_ = task_->frontiers();
-  task_.reset();
-  checkpointer_.close();
+  if (!summary_.nothing_to_do) last_ = tasks_->frontiers();
   {
     const std::lock_guard lock(ended_mutex_);
     ended_ = true;
+  }
+  ended_changed_.notify_all();
+  // Nobody asks the tasks any more.
+  tasks_.reset();
+  checkpointer_.close();
+  {
+    const std::lock_guard lock(ended_mutex_);
+    closed_ = true;
   }
   ended_changed_.notify_all();
 }
@@ -204,14 +232,24 @@ absl::StatusOr<window_explanation> job_runner::explain(std::string_view window,
   constexpr duration long_wait = std::chrono::hours(24);
   std::unique_lock lock(ended_mutex_);
   if (!ended_) {
-    const auto mine = std::make_shared<question>(question{*id, span});
-    questions_.push_back(mine);
-    asked_.store(true);
-    signal_->notify();
+    const auto mine = std::make_shared<question>();
+    mine->unanswered = tasks_->tasks().size();
+    for (task* each : tasks_->tasks()) {
+      each->post([this, each, mine] {
+        const time_state known = each->frontiers();
+        {
+          const std::lock_guard own(ended_mutex_);
+          merge_frontiers(mine->frontiers, known);
+          --mine->unanswered;
+        }
+        ended_changed_.notify_all();
+      });
+    }
     ended_changed_.wait_for(lock, std::min(at_most, long_wait),
-                            [&] { return mine->answer || ended_; });
-    if (mine->answer) return *std::move(mine->answer);
-    std::erase(questions_, mine);
+                            [&] { return mine->unanswered == 0 || ended_; });
+    if (mine->unanswered == 0) {
+      return explain_window(*graph_, mine->frontiers, *id, span);
+    }
     if (!ended_) {
       return absl::DeadlineExceededError(
           fmt::format("{}: the job has been busy with one batch for {}; ask again, or give it more "
@@ -222,19 +260,6 @@ absl::StatusOr<window_explanation> job_runner::explain(std::string_view window,
   return explain_after_end(*id, span);
 }
 
-void job_runner::answer_questions() {
-  if (!asked_.exchange(false)) return;
-  const time_state now = task_->frontiers();
-  {
-    const std::lock_guard lock(ended_mutex_);
-    for (const auto& each : questions_) {
-      each->answer = explain_window(*graph_, now, each->window, each->span);
-    }
-    questions_.clear();
-  }
-  ended_changed_.notify_all();
-}
-
 window_explanation job_runner::explain_after_end(node_id window, const window_span& span) const {
   window_explanation told = explain_window(*graph_, last_, window, span);
   told.job_ended = true;
@@ -243,59 +268,102 @@ window_explanation job_runner::explain_after_end(node_id window, const window_sp
 
 bool job_runner::ended_within(duration at_most) {
   std::unique_lock lock(ended_mutex_);
-  return ended_changed_.wait_for(lock, at_most, [this] { return ended_; });
+  return ended_changed_.wait_for(lock, at_most, [this] { return closed_; });
 }
 
-void job_runner::run_tasks() {
-  inline_scheduler scheduler(signal_);
-  scheduler.run({task_.get()}, *this);
-  switch (request_.load()) {
-    case request::stop:
-      // Without checkpoints nothing can go on from here, so that sinks complete what they have.
-      commit(!checkpointer_.enabled());
-      return;
-    case request::drain:
-      task_->end_input();
-      [[fallthrough]];
-    case request::none:
-      commit(true);
-      summary_.finished = true;
-      return;
+void job_runner::note_finished(task& which) {
+  {
+    const std::lock_guard lock(tasks_mutex_);
+    finished_.insert(&which);
+  }
+  signal_->notify();
+}
+
+bool job_runner::all_finished() {
+  const std::lock_guard lock(tasks_mutex_);
+  return finished_.size() == tasks_->tasks().size();
+}
+
+void job_runner::note_failed(std::exception_ptr why) {
+  {
+    const std::lock_guard lock(tasks_mutex_);
+    ++failures_;
+    if (failure_ == nullptr) failure_ = std::move(why);
+  }
+  signal_->notify();
+}
+
+void job_runner::rethrow_failure() {
+  std::exception_ptr first;
+  {
+    const std::lock_guard lock(tasks_mutex_);
+    first = failure_;
+  }
+  if (first != nullptr) std::rethrow_exception(first);
+}
+
+void job_runner::note_committed() {
+  activity_committed_ = activity_committing_;
+  if (checkpointer_.enabled()) checkpoints_.fetch_add(1, std::memory_order_relaxed);
+  next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
+}
+
+supervisor::verdict job_runner::supervise() {
+  rethrow_failure();
+  if (!commits_->under_way()) look_for_work();
+  if (!commits_->under_way() || !advance_commit()) return verdict::go_on;
+  note_committed();
+  return ending_ ? verdict::stop : verdict::go_on;
+}
+
+/// Begins a commit or obeys a request, when it is time.
+void job_runner::look_for_work() {
+  if (all_finished()) {
+    summary_.finished = true;
+    ending_ = true;
+    begin_commit(true, false);
+  } else if (request_.load() != request::none && !obeyed_) {
+    obey_request();
+  } else if (checkpointer_.enabled() && options_.clock() >= next_commit_) {
+    if (counters_.activity() != activity_committed_) {
+      begin_commit(false, false);
+    } else {
+      next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
+    }
   }
 }
 
-supervisor::verdict job_runner::between_slices(bool) {
-  answer_questions();
-  if (request_.load(std::memory_order_relaxed) != request::none) return verdict::stop;
-  if (checkpointer_.enabled() && options_.clock() >= next_commit_) {
-    if (counters_.activity() != activity_committed_) commit(false);
-    next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
+/// With parallelism 1 this thread runs the one task, so that a commit is complete before the next
+/// slice begins.
+bool job_runner::advance_commit() {
+  if (options_.parallelism > 1) return commits_->advance();
+  while (!commits_->advance()) {
+    for (task* each : tasks_->tasks()) (void)each->serve();
   }
-  return verdict::go_on;
+  return true;
+}
+
+void job_runner::obey_request() {
+  obeyed_ = true;
+  if (request_.load() == request::stop) {
+    ending_ = true;
+    // Without checkpoints nothing can go on from here, so that sinks complete what they have.
+    begin_commit(!checkpointer_.enabled(), true);
+    return;
+  }
+  for (task* each : tasks_->tasks()) {
+    if (each->has_sources()) each->post([each] { each->end_input(); });
+  }
 }
 
 std::optional<duration> job_runner::sleep_at_most() const {
-  std::optional<duration> at_most;
-  if (checkpointer_.enabled() && counters_.activity() != activity_committed_) {
-    at_most = saturating_between(options_.clock(), next_commit_);
-  }
-  return must_tick_ ? shorter(at_most, tick_every) : at_most;
+  if (!checkpointer_.enabled() || commits_->under_way()) return std::nullopt;
+  return saturating_between(options_.clock(), next_commit_);
 }
 
-void job_runner::commit(bool finished) {
-  const std::uint64_t activity = counters_.activity();
-  snapshot_draft draft = task_->snapshot(checkpointer_);
-  const std::vector<source_record> sources = task_->source_positions();
-  const std::vector<sink_record> sinks = task_->sink_tokens();
-  if (checkpointer_.enabled()) {
-    check(checkpointer_.commit(std::move(draft), sources, sinks, counters_.records_of_all(),
-                               finished));
-    checkpoints_.fetch_add(1, std::memory_order_relaxed);
-  }
-  task_->publish_sinks(sinks, finished);
-  if (finished && checkpointer_.enabled()) check(checkpointer_.note_published());
-  if (checkpointer_.enabled()) task_->tell_committed(sources);
-  activity_committed_ = activity;
+void job_runner::begin_commit(bool last, bool stops) {
+  activity_committing_ = counters_.activity();
+  commits_->begin(last, stops);
 }
 
 job_metrics job_runner::metrics() const {
@@ -308,11 +376,11 @@ void job_runner::summarize() {
   summary_.metrics = metrics();
   constexpr const char* by_clock = "processing time";
   auto& unpromised = summary_.unpromised;
-  if (task_->used_processing_time() &&
+  if (tasks_->used_processing_time() &&
       std::find(unpromised.begin(), unpromised.end(), by_clock) == unpromised.end()) {
     unpromised.emplace_back(by_clock);
   }
-  if (!summary_.nothing_to_do) summary_.guarantee = task_->guarantee(checkpointer_.enabled());
+  if (!summary_.nothing_to_do) summary_.guarantee = tasks_->guarantee(checkpointer_.enabled());
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
   summary_.seconds = passed.count();
 }
@@ -324,7 +392,7 @@ void job_runner::start_thread() {
 absl::Status job_runner::wait() {
   // Any number of threads may wait, so that joining is left to the destructor.
   std::unique_lock lock(ended_mutex_);
-  ended_changed_.wait(lock, [this] { return ended_; });
+  ended_changed_.wait(lock, [this] { return closed_; });
   return result_;
 }
 

@@ -5,9 +5,12 @@
 #pragma once
 
 #include "checkpoint.hpp"
+#include "commit_coordinator.hpp"
+#include "counter_board.hpp"
 #include "explanation.hpp"
 #include "scheduler.hpp"
-#include "task.hpp"
+#include "task_set.hpp"
+#include "wake_signal.hpp"
 
 #include <freshet/pipeline/detail/graph.hpp>
 #include <freshet/pipeline/run_options.hpp>
@@ -19,9 +22,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -56,7 +61,7 @@ class job_runner final : private supervisor {
   job_metrics metrics() const;
   const run_summary& summary() const { return summary_; }
 
-  /// Answered by the thread that executes the job, between two slices; after its end from the last
+  /// Answered by the threads that run tasks, between two slices; after the job's end from the last
   /// it knew. Errors: those of `find_window`, FailedPrecondition from inside the pipeline,
   /// DeadlineExceeded when the job does not come to it within `at_most`.
   absl::StatusOr<window_explanation> explain(std::string_view window, const window_span& span,
@@ -65,25 +70,31 @@ class job_runner final : private supervisor {
  private:
   enum class request : std::uint8_t { none, stop, drain };
 
-  /// Asked by one thread and answered by another, under `ended_mutex_`.
+  /// Asked by one thread and answered by all tasks, under `ended_mutex_`.
   struct question {
-    node_id window = 0;
-    window_span span;
-    std::optional<window_explanation> answer = std::nullopt;
+    time_state frontiers;
+    std::size_t unanswered = 0;
   };
 
-  verdict between_slices(bool worked) override;
+  verdict supervise() override;
   std::optional<duration> sleep_at_most() const override;
+  void note_finished(task& which) override;
+  void note_failed(std::exception_ptr why) override;
 
   absl::Status check_options() const;
   template <class Work>
   absl::Status guarded(Work work);
   void end(absl::Status result);
-  void answer_questions();
   window_explanation explain_after_end(node_id window, const window_span& span) const;
   void finish_again();
-  void run_tasks();
-  void commit(bool finished);
+  void rethrow_failure();
+  bool all_finished();
+  void obey_request();
+  void look_for_work();
+  void begin_commit(bool last, bool stops);
+  bool advance_commit();
+  void note_committed();
+  bool step_all();
   void summarize();
 
   graph_handle graph_;
@@ -91,21 +102,29 @@ class job_runner final : private supervisor {
   counter_board counters_;
   checkpointer checkpointer_;
   std::shared_ptr<wake_signal> signal_;
-  std::unique_ptr<task> task_;
+  std::unique_ptr<scheduler>
+      scheduler_;  ///< Outlives the tasks, which may be woken until they end.
+  std::unique_ptr<task_set> tasks_;
+  std::unique_ptr<commit_coordinator> commits_;
   std::atomic<request> request_{request::none};
+  bool obeyed_ = false;  ///< The request has gone to the tasks.
+  bool ending_ = false;  ///< The commit under way is the last.
   std::atomic<std::uint64_t> checkpoints_{0};
   std::chrono::steady_clock::time_point started_;
   timestamp next_commit_;  ///< In processing time.
+  std::uint64_t activity_committing_ = 0;
   std::uint64_t activity_committed_ = 0;
-  bool must_tick_ = false;  ///< Idle timeouts want to be looked at.
+  std::mutex tasks_mutex_;          ///< Of what tasks tell.
+  std::set<const task*> finished_;  ///< Those without further input.
+  std::exception_ptr failure_;      ///< The first.
+  std::size_t failures_ = 0;
   run_summary summary_;
   absl::Status result_;
   std::mutex ended_mutex_;
   std::condition_variable ended_changed_;
-  bool ended_ = false;
-  std::vector<std::shared_ptr<question>> questions_;
-  std::atomic<bool> asked_{false};  ///< Whether `questions_` wants to be looked at.
-  time_state last_;                 ///< As it was at the end.
+  bool ended_ = false;   ///< The tasks answer no more.
+  bool closed_ = false;  ///< All that the job held is free again.
+  time_state last_;      ///< As it was at the end.
   std::thread thread_;
 };
 

@@ -1,25 +1,49 @@
 #include "scheduler.hpp"
 
-#include <algorithm>
+#include "host_scheduler.hpp"
+#include "inline_scheduler.hpp"
+#include "pool_scheduler.hpp"
+#include "simulating_scheduler.hpp"
+#include "tbb_scheduler.hpp"
+
+#include <utility>
 
 namespace freshet::detail {
 
-void inline_scheduler::run(const std::vector<task*>& tasks, supervisor& over) {
-  std::vector<task*> running = tasks;
-  while (!running.empty()) {
-    bool worked = false;
-    std::erase_if(running, [&](task* each) {
-      const task::step_result result = each->step();
-      worked |= result != task::step_result::idle;
-      return result == task::step_result::finished;
-    });
-    if (running.empty()) return;
-    if (over.between_slices(worked) == supervisor::verdict::stop) return;
-    if (worked) continue;
-    std::optional<duration> at_most = over.sleep_at_most();
-    for (const task* each : running) at_most = shorter(at_most, each->sleep_at_most());
-    signal_->wait(at_most);
+namespace {
+thread_local bool running_operators = false;
+}  // namespace
+
+bool inside_pipeline();
+bool inside_pipeline() {
+  return running_operators;
+}
+
+inside_mark::inside_mark() : before_(std::exchange(running_operators, true)) {}
+inside_mark::~inside_mark() {
+  running_operators = before_;
+}
+
+std::unique_ptr<scheduler> make_scheduler(const scheduling& how, std::size_t parallelism,
+                                          std::shared_ptr<wake_signal> signal, bool polls) {
+  switch (how.is) {
+    case scheduling::kind::simulation:
+      return std::make_unique<simulating_scheduler>(how.seed, std::move(signal));
+    case scheduling::kind::thread_pool:
+      if (parallelism > 1) {
+        return std::make_unique<pool_scheduler>(parallelism, std::move(signal), polls);
+      }
+      break;
+    case scheduling::kind::tbb_arena:
+      if (parallelism > 1) return make_tbb_scheduler(parallelism, std::move(signal), polls);
+      break;
+    case scheduling::kind::host_workers:
+      if (parallelism > 1) {
+        return std::make_unique<host_scheduler>(how.enqueue, parallelism, std::move(signal), polls);
+      }
+      break;
   }
+  return std::make_unique<inline_scheduler>(std::move(signal));
 }
 
 }  // namespace freshet::detail

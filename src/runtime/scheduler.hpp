@@ -1,13 +1,19 @@
 // Schedulers: who steps the tasks, and where.
 //
-// The interface is made for several tasks on several threads; the one scheduler that exists steps
-// the one task of a job with parallelism 1 in the thread that calls it.
+// Each has one thread that also supervises the job: the one that calls `run`. What the supervisor
+// does, it does in that thread alone.
 #pragma once
 
 #include "task.hpp"
+#include "wake_signal.hpp"
 
+#include <freshet/pipeline/scheduling.hpp>
+
+#include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace freshet::detail {
 
@@ -16,27 +22,41 @@ class supervisor {
  public:
   enum class verdict : std::uint8_t { go_on, stop };
   virtual ~supervisor() = default;
-  /// Called between slices, when no emission is unfinished. `worked`: the last slice did something.
-  virtual verdict between_slices(bool worked) = 0;
-  /// How long a thread without work may sleep at most; nothing: until it is woken.
+  /// Called by the thread that runs the scheduler, whenever it was woken by the job's signal.
+  /// Throws what ends the job.
+  virtual verdict supervise() = 0;
+  /// How long the supervising thread may sleep at most; nothing: until it is woken.
   virtual std::optional<duration> sleep_at_most() const = 0;
+  /// A task has no input left. Once per task, from the thread that ran it.
+  virtual void note_finished(task& which) = 0;
+  /// A slice has ended with the exception in flight, whose task is not run again. From the thread
+  /// that ran it.
+  virtual void note_failed(std::exception_ptr why) = 0;
 };
 
-class scheduler {
+class scheduler : public task_waker {
  public:
-  virtual ~scheduler() = default;
-  /// Steps the tasks until all have finished or the supervisor says stop. Throws `job_failure`.
+  /// Runs the tasks until the supervisor says stop or throws. No task runs when it returns.
   virtual void run(const std::vector<task*>& tasks, supervisor& over) = 0;
+  /// What was found to be other than asked for: sentences. After `run`.
+  virtual std::vector<std::string> warnings() const { return {}; }
 };
 
-/// Steps tasks in turn in the calling thread and sleeps when none has work: deterministic.
-class inline_scheduler final : public scheduler {
+/// `signal`: that of the job, which wakes the supervising thread. `polls`: processing time is not
+/// the system's, so that deadlines are looked at every millisecond.
+std::unique_ptr<scheduler> make_scheduler(const scheduling& how, std::size_t parallelism,
+                                          std::shared_ptr<wake_signal> signal, bool polls);
+
+/// Whether this thread is running a pipeline's operators right now.
+class inside_mark {
  public:
-  explicit inline_scheduler(std::shared_ptr<wake_signal> signal) : signal_(std::move(signal)) {}
-  void run(const std::vector<task*>& tasks, supervisor& over) override;
+  inside_mark();
+  ~inside_mark();
+  inside_mark(const inside_mark&) = delete;
+  inside_mark& operator=(const inside_mark&) = delete;
 
  private:
-  std::shared_ptr<wake_signal> signal_;
+  bool before_;
 };
 
 }  // namespace freshet::detail

@@ -33,6 +33,7 @@ absl::Status head::open_source(std::uint32_t number) {
   board_.names = source_->splits();
   board_.frontiers.assign(board_.names.size(), timestamp_min);
   board_.silent_at.assign(board_.names.size(), std::nullopt);
+  board_.mine.assign(board_.names.size(), true);
   if (board_.names.empty() || board_.names.size() >= splits_per_source_max) {
     return absl::InvalidArgumentError(
         fmt::format("{}: {} splits, wanted 1 to {}; give at least one file or partition, or fewer "
@@ -40,6 +41,17 @@ absl::Status head::open_source(std::uint32_t number) {
                     context().place, board_.names.size(), splits_per_source_max - 1));
   }
   return absl::OkStatus();
+}
+
+void head::share_source(head& first, std::size_t number, std::size_t of) {
+  if (&first != this) {
+    source_ = open_shared(first);
+    source_mutex_ = first.source_mutex_;
+    board_ = first.board_;
+  }
+  for (std::size_t split = 0; split < board_.mine.size(); ++split) {
+    board_.mine[split] = split % of == number;
+  }
 }
 
 absl::Status head::open_readers(const std::optional<source_commit>& committed) {
@@ -57,6 +69,10 @@ absl::Status head::open_readers(const std::optional<source_commit>& committed) {
   splits_.resize(count);
   for (std::size_t split = 0; split < count; ++split) {
     one_split& own = splits_[split];
+    if (!board_.mine[split]) {
+      own.ended = true;  // To this task.
+      continue;
+    }
     if (committed && committed->ended[split]) {
       own.ended = true;
       own.final_position = committed->positions[split];
@@ -88,7 +104,7 @@ std::optional<std::size_t> head::next_split(std::uint64_t step_began) {
   std::optional<std::size_t> best;
   for (std::size_t split = 0; split < splits_.size(); ++split) {
     one_split& own = splits_[split];
-    if (own.ended) continue;
+    if (own.ended || board_.frontiers[split] > board_.read_limit) continue;
     if (own.idle) {
       // It had nothing in this step: the others first, or asking it often would starve them.
       if (own.last_turn > step_began) continue;
@@ -193,9 +209,11 @@ source_commit head::position() const {
 
 void head::committed(const source_commit& at) {
   for (std::size_t split = 0; split < splits_.size(); ++split) {
+    if (!board_.mine[split]) continue;
     if (splits_[split].reader) {
       splits_[split].reader->committed(at.positions[split]);
     } else {
+      const std::lock_guard lock(*source_mutex_);
       source_->committed(split, at.positions[split]);
     }
   }
@@ -209,6 +227,15 @@ std::optional<duration> head::ask_again() const {
     if (wait && (!shortest || *wait < *shortest)) shortest = wait;
   }
   return shortest;
+}
+
+timestamp head::readable_frontier() const {
+  timestamp lowest = timestamp_max;
+  for (std::size_t split = 0; split < splits_.size(); ++split) {
+    if (splits_[split].ended || board_.silent_at[split]) continue;
+    lowest = std::min(lowest, board_.frontiers[split]);
+  }
+  return lowest;
 }
 
 timestamp head::frontier() const {

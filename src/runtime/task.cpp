@@ -4,8 +4,6 @@
 #include <freshet/pipeline/detail/event_time_operator.hpp>
 #include <freshet/pipeline/detail/frontier_combiner.hpp>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cassert>
 #include <cstdlib>
@@ -18,109 +16,45 @@ outlet_base& sink_base::output(std::size_t) {
   std::abort();
 }
 
-void wake_signal::notify() {
-  {
-    const std::lock_guard lock(mutex_);
-    notified_ = true;
-  }
-  changed_.notify_one();
-}
+namespace {
 
-void wake_signal::wait(std::optional<duration> at_most) {
-  // Longer waits are as good as endless, and may overflow the clock that the wait is measured with.
-  constexpr duration long_wait = std::chrono::hours(24);
-  std::unique_lock lock(mutex_);
-  if (polls_) {
-    changed_.wait_for(lock, std::chrono::milliseconds(1), [this] { return notified_; });
-  } else if (at_most) {
-    changed_.wait_for(lock, std::min(*at_most, long_wait), [this] { return notified_; });
-  } else {
-    changed_.wait(lock, [this] { return notified_; });
-  }
-  notified_ = false;
-}
+/// How often idle timeouts are looked at.
+constexpr std::chrono::milliseconds tick_every{20};
 
-std::optional<duration> shorter(std::optional<duration> a, std::optional<duration> b) {
-  if (!a) return b;
-  if (!b) return a;
-  return std::min(*a, *b);
-}
-
-counter_board::counter_board(const graph& of) : graph_(of) {
-  for (std::size_t i = 0; i < of.nodes().size(); ++i) {
-    counters_.push_back(std::make_unique<operator_counters>());
+spread spread_of(distribution how) {
+  switch (how) {
+    case distribution::by_key:
+      return spread::by_key;
+    case distribution::all_to_all:
+      return spread::to_everyone;
+    default:
+      return spread::whole;
   }
 }
 
-std::uint64_t counter_board::activity() const {
-  std::uint64_t all = 0;
-  for (const auto& each : counters_) all += each->records_in.load(std::memory_order_relaxed);
-  return all;
-}
+}  // namespace
 
-job_metrics counter_board::metrics() const {
-  job_metrics all;
-  for (node_id id = 0; id < counters_.size(); ++id) {
-    const operator_counters& counters = *counters_[id];
-    operator_metrics one;
-    one.place = graph_.place(id);
-    one.kind = graph_.nodes()[id].kind;
-    one.name = graph_.nodes()[id].name;
-    one.records_in = counters.records_in.load(std::memory_order_relaxed);
-    one.records_out = counters.records_out.load(std::memory_order_relaxed);
-    one.late = counters.late.load(std::memory_order_relaxed);
-    one.dead = counters.dead.load(std::memory_order_relaxed);
-    one.unassigned = counters.unassigned.load(std::memory_order_relaxed);
-    one.realigned = counters.realigned.load(std::memory_order_relaxed);
-    one.regressed = counters.regressed.load(std::memory_order_relaxed);
-    one.dropped = counters.dropped.load(std::memory_order_relaxed);
-    all.operators.push_back(std::move(one));
-  }
-  return all;
-}
-
-std::vector<counter_record> counter_board::records_of_all() const {
-  std::vector<counter_record> all;
-  for (operator_metrics& each : metrics().operators) {
-    all.push_back({std::move(each.place), each.records_in, each.records_out, each.late, each.dead,
-                   each.unassigned, each.realigned, each.regressed, each.dropped});
-  }
-  return all;
-}
-
-void counter_board::restore(const std::vector<counter_record>& records) {
-  for (node_id id = 0; id < counters_.size(); ++id) {
-    const auto known = std::find_if(
-        records.begin(), records.end(),
-        [place = graph_.place(id)](const counter_record& each) { return each.place == place; });
-    if (known == records.end()) continue;
-    counters_[id]->records_in = known->records_in;
-    counters_[id]->records_out = known->records_out;
-    counters_[id]->late = known->late;
-    counters_[id]->dead = known->dead;
-    counters_[id]->unassigned = known->unassigned;
-    counters_[id]->realigned = known->realigned;
-    counters_[id]->regressed = known->regressed;
-    counters_[id]->dropped = known->dropped;
-  }
-}
-
-task::task(const graph& of, counter_board& counters, std::shared_ptr<wake_signal> signal,
-           std::function<timestamp()> clock)
-    : graph_(of),
-      counters_(counters),
-      signal_(std::move(signal)),
-      clock_(std::move(clock)),
-      deadlines_(of.nodes().size(), timestamp_max) {
-  for (node_id id = 0; id < graph_.nodes().size(); ++id) {
-    member made{id, graph_.nodes()[id].make()};
-    node_of_.emplace(made.op.get(), id);
+task::task(const task_environment& in, std::size_t stage, std::size_t number,
+           operators_by_node& existing)
+    : in_(in), stage_(stage), number_(number), handle_(std::make_shared<wake_handle>()) {
+  handle_->of = this;
+  for (const node_id node : in_.laid_out.stages[stage].nodes) {
+    auto known = existing.extract(node);
+    member made{node, known ? std::move(known.mapped()) : in_.described.nodes()[node].make()};
+    index_of_.emplace(node, members_.size());
+    index_of_operator_.emplace(made.op.get(), members_.size());
     members_.push_back(std::move(made));
   }
+  deadlines_.assign(members_.size(), timestamp_max);
   heads_ = with_role<head>();
   sinks_ = with_role<sink_base>();
-  connect();
-  for (const member& each : members_) give_context(each.node, false);
+  connect_members();
+  for (const member& each : members_) give_context(each, false);
+}
+
+task::~task() {
+  const std::lock_guard lock(handle_->mutex);
+  handle_->of = nullptr;
 }
 
 template <class Role>
@@ -132,90 +66,228 @@ std::vector<std::pair<node_id, Role*>> task::with_role() const {
   return found;
 }
 
-void task::connect() {
+void task::connect_members() {
   for (const member& each : members_) {
-    const std::vector<port_of>& inputs = graph_.nodes()[each.node].inputs;
+    const std::vector<port_of>& inputs = in_.described.nodes()[each.node].inputs;
     for (std::size_t port = 0; port < inputs.size(); ++port) {
-      members_[inputs[port].node].op->output(inputs[port].port).attach(each.op->input(port));
+      if (in_.laid_out.crosses(in_.described, each.node, port)) continue;
+      operator_of(inputs[port].node).output(inputs[port].port).attach(each.op->input(port));
     }
   }
 }
 
-void task::give_context(node_id node, bool single_split) {
-  const auto& described = graph_.nodes()[node];
+void task::connect(const exchange& way, const std::vector<task*>& above,
+                   const std::vector<task*>& below, const key_group_owners& owners,
+                   std::size_t channel_batches) {
+  // Where rows stay as they are, several tasks above share one below, or each has its own.
+  const bool one_each = way.how == distribution::as_they_are;
+  std::vector<std::vector<channel*>> leaving(above.size());
+  for (std::size_t lower = 0; lower < below.size(); ++lower) {
+    arrival& into = below[lower]->arrivals_.emplace_back();
+    for (std::size_t upper = 0; upper < above.size(); ++upper) {
+      if (one_each && upper % below.size() != lower) continue;
+      into.channels.push_back(
+          std::make_unique<channel>(channel_batches, *above[upper], *below[lower]));
+      leaving[upper].push_back(into.channels.back().get());
+    }
+    const input_of& first = way.to.front();
+    into.receiver =
+        above.front()
+            ->operator_of(way.from.node)
+            .output(way.from.port)
+            .make_receiver(into.channels.size(),
+                           below[lower]->in_.counters.of(first.node, below[lower]->number_));
+    into.at_barrier.assign(into.channels.size(), false);
+    below[lower]->channel_count_ += into.channels.size();
+    for (const input_of& each : way.to) {
+      into.receiver->output().attach(below[lower]->operator_of(each.node).input(each.port));
+    }
+  }
+  for (std::size_t upper = 0; upper < above.size(); ++upper) {
+    outlet_base& out = above[upper]->operator_of(way.from.node).output(way.from.port);
+    departure& leaves = above[upper]->departures_.emplace_back();
+    leaves.channels = leaving[upper];
+    leaves.sender =
+        out.make_sender({leaving[upper].begin(), leaving[upper].end()}, spread_of(way.how), owners);
+    out.attach(leaves.sender->input());
+  }
+}
+
+void task::give_context(const member& to, bool single_split) {
+  const auto& described = in_.described.nodes()[to.node];
   operator_context context;
   context.task = this;
-  context.counters = &counters_.of(node);
+  context.counters = &in_.counters.of(to.node, number_);
   context.name = described.name;
-  context.place = graph_.place(node);
+  context.place = in_.described.place(to.node);
   context.number = static_cast<std::uint32_t>(
       stable_hash(described.name.empty() ? context.place : described.name));
   context.single_split = single_split;
-  members_[node].op->open(context);
+  to.op->open(context);
 }
 
 /// Whether the rows that a node receives come from the log of a single split, or from an operator
 /// that brings several into one order, on a single way.
-bool task::follows_single_split(node_id below) const {
-  const std::optional<node_id> top = graph_.top_of_single_way(below);
+bool task::follows_single_split(node_id below,
+                                const std::function<std::size_t(node_id)>& splits_of) const {
+  const std::optional<node_id> top = in_.described.top_of_single_way(below);
   if (!top) return false;
-  const auto* source = dynamic_cast<const head*>(members_[*top].op.get());
-  return source == nullptr || source->board().names.size() == 1;
-}
-
-bool task::in_order_of_single_split(node_id below) const {
-  return follows_single_split(below) && graph_.in_log_order(below);
-}
-
-std::vector<std::string> task::unpromised_arrivals() const {
-  std::vector<std::string> all;
-  for (const member& each : members_) {
-    const node& described = graph_.nodes()[each.node];
-    const bool decided = described.has_timers ? in_order_of_single_split(each.node)
-                                              : follows_single_split(each.node);
-    if (decided) continue;
-    const std::vector<std::string>& names = described.unpromised_by_arrival;
-    all.insert(all.end(), names.begin(), names.end());
+  for (node_id at = below; at != *top;) {
+    at = in_.described.nodes()[at].inputs.front().node;
+    const bool elsewhere = in_.laid_out.stage_of[at] != stage_;
+    if (elsewhere && in_.laid_out.tasks_of(at) != 1) return false;
   }
-  return all;
+  return in_.described.nodes()[*top].is != node::role::source || splits_of(*top) == 1;
 }
 
-bool task::used_processing_time() const {
-  return std::any_of(members_.begin(), members_.end(),
-                     [](const member& each) { return each.op->used_processing_time(); });
-}
-
-void task::open(checkpointer& from) {
-  for (std::size_t source = 0; source < heads_.size(); ++source) {
-    check(heads_[source].second->open_source(static_cast<std::uint32_t>(source)));
-  }
+void task::open(const std::function<std::size_t(node_id)>& splits_of) {
   for (const member& each : members_) {
-    give_context(each.node, in_order_of_single_split(each.node));
+    const auto& described = in_.described.nodes()[each.node];
+    const bool follows = follows_single_split(each.node, splits_of);
+    const bool in_order = follows && in_.described.in_log_order(each.node);
+    if (!(described.has_timers ? in_order : follows)) {
+      const std::vector<std::string>& names = described.unpromised_by_arrival;
+      unpromised_.insert(unpromised_.end(), names.begin(), names.end());
+    }
+    give_context(each, in_order);
     auto* listener = dynamic_cast<split_listener*>(each.op.get());
     if (listener == nullptr) continue;
-    split_board& board = static_cast<head&>(*members_[graph_.source_of(each.node)].op).board();
-    board.wants_entry_frontiers = graph_.nodes()[each.node].wants_entry_frontiers;
-    listener->listen(board);
+    auto& source = static_cast<head&>(operator_of(in_.described.source_of(each.node)));
+    source.board().wants_entry_frontiers = described.wants_entry_frontiers;
+    listener->listen(source.board());
+    if (members_.size() < in_.described.nodes().size()) drift_place_ = in_.drift.join(*this);
   }
   // Readers first: that the inputs are others than at the commit is their complaint to make.
   for (const auto& [id, source] : heads_) {
-    check(source->open_readers(from.source(graph_.nodes()[id].name)));
+    check(source->open_readers(in_.checkpoints.source(in_.described.nodes()[id].name)));
     running_.push_back(source);
   }
-  if (from.found()) restore(from);
+  if (!in_.checkpoints.found()) return;
+  for (const member& each : members_) in_.checkpoints.restore(each.node, *each.op);
 }
 
-void task::restore(checkpointer& from) {
-  for (const member& each : members_) from.restore(each.node, *each.op);
-}
-
-void task::start_sinks(const checkpointer& from) {
+void task::start_sinks() {
   for (const auto& [id, sink] : sinks_) {
-    const std::optional<std::string_view> token = from.sink_token(graph_.nodes()[id].name);
+    const std::optional<std::string_view> token =
+        in_.checkpoints.sink_token(in_.described.nodes()[id].name);
     check(sink->start(token));
     // The crash may have come between the commit and its publishing.
     if (token) check(sink->commit(*token, false));
   }
+}
+
+void task::wake() {
+  if (task_waker* waker = waker_.load(std::memory_order_acquire)) waker->wake(*this);
+}
+
+void task::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(posted_mutex_);
+    posted_.push_back(std::move(work));
+    has_posted_.store(true, std::memory_order_release);
+  }
+  wake();
+}
+
+void task::run_posted() {
+  if (!has_posted_.load(std::memory_order_acquire)) return;
+  std::vector<std::function<void()>> work;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    work.swap(posted_);
+    has_posted_.store(false, std::memory_order_release);
+  }
+  for (const auto& each : work) each();
+}
+
+bool task::serve() {
+  run_posted();
+  if (!barrier_wanted_ || !unfinished_.empty() || !outputs_have_room()) return false;
+  barrier_wanted_ = false;
+  pass_barrier();
+  return true;
+}
+
+task::step_result task::step() {
+  run_posted();
+  if (!started_) start();
+  bool worked = false;
+  if (settle()) {
+    worked = serve();
+    worked |= meet_deadlines();
+    if (unfinished_.empty() && outputs_have_room()) {
+      worked |= heads_.empty() ? take_message() : read_sources();
+    }
+    worked |= flush_when_due(worked);
+  }
+  if (!outputs_have_room()) {
+    const bool waits =
+        std::all_of(departures_.begin(), departures_.end(), [](const departure& each) {
+          return std::all_of(each.channels.begin(), each.channels.end(), [](channel* below) {
+            return below->has_room() || below->wait_for_room();
+          });
+        });
+    return waits ? step_result::waits : step_result::worked;
+  }
+  if (worked || !unfinished_.empty()) return step_result::worked;
+  return finished() ? step_result::finished : step_result::waits;
+}
+
+void task::start() {
+  started_ = true;
+  for (const auto& [id, source] : heads_) {
+    source->send({.what = control::kind::start});
+    settle();
+  }
+  for (const arrival& each : arrivals_) {
+    each.receiver->send({.what = control::kind::start});
+    if (!each.channels.empty()) continue;
+    // Of the tasks above, all belong to others.
+    each.receiver->send({.what = control::kind::watermark, .frontier = timestamp_max});
+    each.receiver->send({.what = control::kind::end});
+  }
+}
+
+bool task::outputs_have_room() {
+  bool room = true;
+  for (const departure& each : departures_) {
+    for (channel* below : each.channels) room &= below->has_room();
+  }
+  return room;
+}
+
+/// Goes on with what is unfinished, that furthest down first, for as long as the outputs have room.
+/// \return whether nothing is unfinished any more.
+bool task::settle() {
+  while (!unfinished_.empty()) {
+    if (!outputs_have_room()) return false;
+    const auto last = std::max_element(unfinished_.begin(), unfinished_.end());
+    const std::size_t index = *last;
+    if (members_[index].op->resume()) std::erase(unfinished_, index);
+  }
+  return true;
+}
+
+/// Calls the operators whose deadline of processing time has come, those further up first.
+bool task::meet_deadlines() {
+  if (next_deadline_ == timestamp_max) return false;
+  const timestamp now = in_.clock();
+  if (now < next_deadline_) return false;
+  for (std::size_t index = 0; index < members_.size() && unfinished_.empty(); ++index) {
+    if (deadlines_[index] > now) continue;
+    deadlines_[index] = timestamp_max;
+    members_[index].op->on_processing_time(now);
+    settle();
+  }
+  next_deadline_ = *std::min_element(deadlines_.begin(), deadlines_.end());
+  return true;
+}
+
+void task::call_at(runtime_operator& of, timestamp when) {
+  timestamp& own = deadlines_[index_of_operator_.at(&of)];
+  if (own == when) return;
+  own = when;
+  next_deadline_ = *std::min_element(deadlines_.begin(), deadlines_.end());
 }
 
 /// Sources stay together in event time: the one furthest behind goes first, and the others only
@@ -229,56 +301,123 @@ std::vector<head*> task::in_turn() const {
   return order;
 }
 
-task::step_result task::step() {
-  if (!started_) {
-    started_ = true;
-    for (const auto& [id, source] : heads_) {
-      source->send({.what = control::kind::start});
-      settle();
-    }
-  }
-  bool worked = meet_deadlines();
+bool task::read_sources() {
+  if (!reads_) return false;
+  bool worked = false;
   bool timed_source_worked = false;
   for (head* source : in_turn()) {
     if (source->board().timed && timed_source_worked) break;
+    if (drift_place_) source->board().read_limit = in_.drift.limit();
     const head::step_result result = source->step();
     settle();
-    if (result == head::step_result::idle) continue;
+    if (drift_place_) in_.drift.report(*drift_place_, source->readable_frontier());
+    if (result == head::step_result::idle) {
+      worked |= drift_place_ && !waits_for_others(*source);
+      continue;
+    }
     worked = true;
     timed_source_worked |= source->board().timed;
     if (result == head::step_result::finished) std::erase(running_, source);
+    if (!unfinished_.empty()) break;
   }
-  if (running_.empty()) return step_result::finished;
-  return worked ? step_result::worked : step_result::idle;
+  return worked;
 }
 
-/// Calls the operators whose deadline of processing time has come, those further up first.
-bool task::meet_deadlines() {
-  if (next_deadline_ == timestamp_max) return false;
-  const timestamp now = clock_();
-  if (now < next_deadline_) return false;
-  for (const member& each : members_) {
-    if (deadlines_[each.node] > now) continue;
-    deadlines_[each.node] = timestamp_max;
-    each.op->on_processing_time(now);
+/// Whether a source that gave nothing has nothing, or has to wait until others have caught up.
+bool task::waits_for_others(head& source) {
+  const timestamp limit = source.board().read_limit;
+  const timestamp frontier = source.readable_frontier();
+  if (frontier == timestamp_max || frontier <= limit) return true;
+  return in_.drift.wait(*drift_place_, limit);
+}
+
+bool task::take_message() {
+  for (std::size_t looked = 0, all = channel_count_; looked < all; ++looked) {
+    auto& [which, index] = turn_;
+    while (index >= arrivals_[which].channels.size()) {
+      index = 0;
+      which = which + 1 == arrivals_.size() ? 0 : which + 1;
+    }
+    arrival& from = arrivals_[which];
+    const std::size_t here = index++;
+    if (from.at_barrier[here]) continue;
+    std::optional<message> next = from.channels[here]->take();
+    if (!next) continue;
+    take(from, here, *std::move(next));
     settle();
+    return true;
   }
-  next_deadline_ = *std::min_element(deadlines_.begin(), deadlines_.end());
+  return false;
+}
+
+void task::take(arrival& from, std::size_t index, message received) {
+  if (received.rows != nullptr) {
+    from.receiver->take(index, *received.rows);
+    from.channels[index]->give_back(std::move(received.rows));
+    return;
+  }
+  if (received.signal.what != control::kind::barrier) {
+    from.receiver->take(index, received.signal);
+    return;
+  }
+  from.at_barrier[index] = true;
+  if (all_at_barrier()) pass_barrier();
+}
+
+bool task::all_at_barrier() const {
+  return std::all_of(arrivals_.begin(), arrivals_.end(), [](const arrival& each) {
+    return std::find(each.at_barrier.begin(), each.at_barrier.end(), false) ==
+           each.at_barrier.end();
+  });
+}
+
+/// \pre no emission is unfinished.
+void task::pass_barrier() {
+  assert(unfinished_.empty());
+  task_snapshot taken;
+  collecting_ = &taken;
+  constexpr control barrier{.what = control::kind::barrier};
+  for (const auto& [id, source] : heads_) source->send(barrier);
+  for (arrival& each : arrivals_) {
+    each.at_barrier.assign(each.at_barrier.size(), false);
+    each.receiver->send(barrier);
+  }
+  collecting_ = nullptr;
+  for (const auto& [id, source] : heads_) {
+    source_commit at = source->position();
+    for (std::size_t split = 0; split < at.splits.size(); ++split) {
+      if (!source->board().mine[split]) continue;
+      taken.positions.push_back({id, split, std::move(at.splits[split]),
+                                 std::move(at.positions[split]), at.ended[split]});
+    }
+  }
+  for (const auto& [id, sink] : sinks_) taken.sink_tokens.emplace_back(id, sink->token());
+  for (const member& each : members_) {
+    taken.counters.emplace_back(each.node, in_.counters.record_of(each.node, number_));
+  }
+  take_(std::move(taken));
+}
+
+bool task::finished() const {
+  return running_.empty() && unfinished_.empty() &&
+         std::all_of(arrivals_.begin(), arrivals_.end(),
+                     [](const arrival& each) { return each.receiver->ended(); });
+}
+
+/// \return whether something was sent.
+bool task::flush_when_due(bool worked) {
+  const bool holds = std::any_of(departures_.begin(), departures_.end(),
+                                 [](const departure& each) { return each.sender->holds(); });
+  if (!holds) {
+    held_since_.reset();
+    return false;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (!held_since_) held_since_ = now;
+  if (worked && now - *held_since_ < in_.flush_after) return false;
+  for (const departure& each : departures_) each.sender->flush();
+  held_since_.reset();
   return true;
-}
-
-void task::call_at(runtime_operator& of, timestamp when) {
-  timestamp& own = deadlines_[node_of_.at(&of)];
-  if (own == when) return;
-  own = when;
-  next_deadline_ = *std::min_element(deadlines_.begin(), deadlines_.end());
-}
-
-void task::settle() {
-  while (!unfinished_.empty()) {
-    runtime_operator* last = unfinished_.back();
-    if (last->resume()) std::erase(unfinished_, last);
-  }
 }
 
 void task::end_input() {
@@ -287,30 +426,7 @@ void task::end_input() {
     settle();
   }
   running_.clear();
-}
-
-snapshot_draft task::snapshot(checkpointer& into) {
-  snapshot_draft draft;
-  collecting_ = &into;
-  draft_ = &draft;
-  for (const auto& [id, source] : heads_) source->send({.what = control::kind::barrier});
-  collecting_ = nullptr;
-  draft_ = nullptr;
-  return draft;
-}
-
-std::vector<source_record> task::source_positions() const {
-  std::vector<source_record> all;
-  for (const auto& [id, source] : heads_) {
-    all.push_back({graph_.nodes()[id].name, graph_.nodes()[id].format, source->position()});
-  }
-  return all;
-}
-
-std::vector<sink_record> task::sink_tokens() const {
-  std::vector<sink_record> all;
-  for (const auto& [id, sink] : sinks_) all.push_back({graph_.nodes()[id].name, sink->token()});
-  return all;
+  if (drift_place_) in_.drift.report(*drift_place_, timestamp_max);
 }
 
 void task::publish_sinks(const std::vector<sink_record>& tokens, bool last) {
@@ -318,23 +434,41 @@ void task::publish_sinks(const std::vector<sink_record>& tokens, bool last) {
   absl::Status first;
   for (const auto& [id, sink] : sinks_) {
     // By name, not by place: tokens may come from a commit of a pipeline composed in another order.
-    const auto of_sink = std::find_if(
-        tokens.begin(), tokens.end(),
-        [&name = graph_.nodes()[id].name](const sink_record& each) { return each.name == name; });
+    const std::string& name = in_.described.nodes()[id].name;
+    const auto of_sink =
+        std::find_if(tokens.begin(), tokens.end(),
+                     [&name](const sink_record& each) { return each.name == name; });
     if (of_sink != tokens.end()) first.Update(sink->commit(of_sink->token, last));
   }
   check(first);
 }
 
 void task::tell_committed(const std::vector<source_record>& sources) {
-  for (std::size_t i = 0; i < heads_.size(); ++i) heads_[i].second->committed(sources[i].at);
+  for (const auto& [id, source] : heads_) {
+    const std::string& name = in_.described.nodes()[id].name;
+    for (const source_record& each : sources) {
+      if (each.name == name) source->committed(each.at);
+    }
+  }
 }
 
 std::optional<duration> task::sleep_at_most() const {
   std::optional<duration> at_most;
-  for (const head* source : running_) at_most = shorter(at_most, source->ask_again());
+  if (reads_) {
+    for (const head* source : running_) at_most = shorter(at_most, source->ask_again());
+    if (in_.looks_for_idleness && !running_.empty()) at_most = shorter(at_most, tick_every);
+  }
   if (next_deadline_ == timestamp_max) return at_most;
-  return shorter(at_most, saturating_between(clock_(), next_deadline_));
+  return shorter(at_most, saturating_between(in_.clock(), next_deadline_));
+}
+
+std::vector<std::string> task::unpromised_arrivals() const {
+  return unpromised_;
+}
+
+bool task::used_processing_time() const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [](const member& each) { return each.op->used_processing_time(); });
 }
 
 time_state task::frontiers() const {
@@ -344,42 +478,44 @@ time_state task::frontiers() const {
     if (combines == nullptr) continue;
     combined_frontiers here{combines->combined(), {}, {}};
     if (dynamic_cast<const split_listener*>(each.op.get()) != nullptr) {
-      const node_id top = graph_.source_of(each.node);
-      here.source = graph_.nodes()[top].name;
-      here.splits = static_cast<const head&>(*members_[top].op).board().names;
+      const node_id top = in_.described.source_of(each.node);
+      here.source = in_.described.nodes()[top].name;
+      here.splits = static_cast<const head&>(*members_[index_of_.at(top)].op).board().names;
     }
     all.emplace(each.node, std::move(here));
   }
   return all;
 }
 
-std::string task::guarantee(bool checkpoints) const {
-  if (!checkpoints) return "none across restarts: checkpoints are off";
+std::optional<std::string> task::not_replayable() const {
   for (const auto& [id, source] : heads_) {
-    if (!source->replayable()) {
-      return fmt::format("at most once unless the application replays: source '{}' cannot go back",
-                         graph_.nodes()[id].name);
-    }
+    if (!source->replayable()) return in_.described.nodes()[id].name;
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> task::at_least_once() const {
   for (const auto& [id, sink] : sinks_) {
-    if (sink->guarantee() == sink_guarantee::at_least_once) {
-      return fmt::format("at least once: sink '{}' cannot take rows back", graph_.nodes()[id].name);
-    }
+    if (sink->guarantee() == sink_guarantee::at_least_once) return in_.described.nodes()[id].name;
   }
-  return "exactly once";
+  return std::nullopt;
 }
 
 void task::defer(runtime_operator& unfinished) {
-  unfinished_.push_back(&unfinished);
+  unfinished_.push_back(index_of_operator_.at(&unfinished));
 }
 
 void task::take_snapshot(runtime_operator& of) {
   if (collecting_ == nullptr) return;
-  collecting_->collect(node_of_.at(&of), of, *draft_);
+  const node_id node = members_[index_of_operator_.at(&of)].node;
+  in_.checkpoints.collect(node, of, collecting_->draft);
 }
 
 std::function<void()> task::waker() {
-  return [signal = signal_] { signal->notify(); };
+  return [handle = handle_] {
+    const std::lock_guard lock(handle->mutex);
+    if (handle->of != nullptr) handle->of->wake();
+  };
 }
 
 }  // namespace freshet::detail

@@ -1,18 +1,30 @@
-// A task: the operators of one partition between two exchanges, run by one thread at a time.
+// A task: the operators of one stage, run by one thread at a time.
 //
-// Cooperative: `step` does a bounded slice of work and returns. With parallelism 1 the whole graph
-// is one task whose heads are the sources.
+// Cooperative: `step` does a bounded slice of work and returns, without ever waiting. A task takes
+// input only while nothing is unfinished and every output has room, so that a slow task below slows
+// those above it. Its heads are sources, its inputs channels from other tasks.
+//
+// Barriers are aligned: a channel that has delivered its barrier is left alone until the others
+// have, so that a snapshot holds exactly what came before.
+//
+// Threads: `wake` and `post` from any; everything else from the thread that runs the task.
 #pragma once
 
+#include "channel.hpp"
 #include "checkpoint.hpp"
+#include "counter_board.hpp"
+#include "drift.hpp"
 #include "explanation.hpp"
+#include "plan.hpp"
+#include "wake_signal.hpp"
 
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/graph.hpp>
 #include <freshet/pipeline/detail/sink_operator.hpp>
 #include <freshet/pipeline/detail/source_head.hpp>
 
-#include <condition_variable>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -26,95 +38,124 @@
 
 namespace freshet::detail {
 
-/// The counts of a job's operators, by node. Outlives the tasks that write them.
-class counter_board {
+class task;
+
+/// Who is told that a task has work.
+class task_waker {
  public:
-  explicit counter_board(const graph& of);
-
-  operator_counters& of(node_id node) { return *counters_[node]; }
-  /// Grows with everything that a commit would keep: records read, and rows that operators and
-  /// sinks took, also those of windows that an idle timeout closed.
-  std::uint64_t activity() const;
-  job_metrics metrics() const;
-
-  /// For the manifest, and back from it: operators that are new since count from zero.
-  std::vector<counter_record> records_of_all() const;
-  void restore(const std::vector<counter_record>& records);
-
- private:
-  const graph& graph_;
-  std::vector<std::unique_ptr<operator_counters>> counters_;
+  virtual ~task_waker() = default;
+  /// From any thread. A call while the task runs makes it run again.
+  virtual void wake(task& ready) = 0;
 };
 
-/// Lets a waiting thread be woken from any other. A wake-up before the wait is not lost.
-class wake_signal {
- public:
-  /// `polls`: processing time is another clock's, so that no wait is longer than a millisecond.
-  explicit wake_signal(bool polls) : polls_(polls) {}
-
-  void notify();
-  /// Returns at a notification since the last wait, or after `at_most`, if it is given.
-  void wait(std::optional<duration> at_most);
-
- private:
-  const bool polls_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool notified_ = false;
+/// What all tasks of a job share. Outlives them.
+struct task_environment {
+  const graph& described;
+  const plan& laid_out;
+  counter_board& counters;
+  checkpointer& checkpoints;
+  drift_board& drift;
+  std::function<timestamp()> clock;  ///< Processing time; must not go back.
+  duration flush_after{0};
+  bool looks_for_idleness = false;  ///< A source has an idle timeout.
 };
 
-/// The shorter of two waits, where nothing stands for one without end.
-std::optional<duration> shorter(std::optional<duration> a, std::optional<duration> b);
+/// Where one split of a source stood at a barrier.
+struct split_position {
+  node_id source = 0;
+  std::size_t split = 0;
+  std::string name;  ///< Of the split.
+  std::string position;
+  bool ended = false;
+};
+
+/// A task's part of a snapshot.
+struct task_snapshot {
+  snapshot_draft draft;
+  std::vector<split_position> positions;
+  std::vector<std::pair<node_id, std::string>> sink_tokens;
+  std::vector<std::pair<node_id, counter_record>> counters;
+};
 
 class task final : public task_services {
  public:
-  enum class step_result : std::uint8_t { worked, idle, finished };
+  enum class step_result : std::uint8_t {
+    worked,    ///< Call again.
+    waits,     ///< Nothing to do until `wake`, or for `sleep_at_most`.
+    finished,  ///< No input is left. Barriers may still come.
+  };
+  using snapshot_taker = std::function<void(task_snapshot)>;
 
-  /// Makes and connects an operator for every node, which counts in `counters` (by node).
-  /// `clock`: processing time; must not go back.
-  task(const graph& of, counter_board& counters, std::shared_ptr<wake_signal> signal,
-       std::function<timestamp()> clock);
+  using operators_by_node = std::unordered_map<node_id, std::unique_ptr<runtime_operator>>;
 
-  /// Opens sources and readers and restores what `from` holds. Throws `job_failure`.
-  void open(checkpointer& from);
+  /// Makes an operator for every node of a stage, but for those that `existing` has, which it takes
+  /// out of there. `number`: of the task within its stage.
+  task(const task_environment& in, std::size_t stage, std::size_t number,
+       operators_by_node& existing);
+  ~task() override;
+
+  // Before it runs, in this order, by one thread.
+
+  /// Connects two tasks that one exchange lies between.
+  static void connect(const exchange& way, const std::vector<task*>& above,
+                      const std::vector<task*>& below, const key_group_owners& owners,
+                      std::size_t channel_batches);
+  /// Opens readers and restores what the checkpoint holds. `splits_of`: how many splits a source
+  /// has. Throws `job_failure`.
+  void open(const std::function<std::size_t(node_id)>& splits_of);
   /// Starts the sinks: from here on, outside things change. Throws `job_failure`.
-  void start_sinks(const checkpointer& from);
+  void start_sinks();
+  /// Who is to be told, and who takes snapshots.
+  void set_waker(task_waker* waker) { waker_.store(waker); }
+  void set_snapshot_taker(snapshot_taker taker) { take_ = std::move(taker); }
+
+  /// Tells the scheduler that there may be work.
+  void wake();
+  /// Has `work` done by the thread that runs the task, between two slices.
+  void post(std::function<void()> work);
 
   /// One slice. Throws `job_failure`.
   step_result step();
+  /// Does what was posted, and passes the barrier that it asked for, but takes no input. Throws
+  /// `job_failure`. \return whether a barrier was passed.
+  bool serve();
+  /// In how long a task that waits should be stepped again; nothing where only a wake-up tells.
+  std::optional<duration> sleep_at_most() const;
 
-  /// Treats what has been read as all there is.
+  /// Sends a barrier through a task with sources as soon as nothing is unfinished. Others get
+  /// theirs from above.
+  void begin_snapshot() { barrier_wanted_ = true; }
+  /// No further input is read from sources.
+  void stop_reading() { reads_ = false; }
+  /// Treats what has been read from sources as all there is.
   void end_input();
-
-  /// Sends a barrier through the graph and collects what it finds.
-  /// \pre no emission is unfinished, which holds between steps.
-  snapshot_draft snapshot(checkpointer& into);
-
-  std::vector<source_record> source_positions() const;
-  std::vector<sink_record> sink_tokens() const;
   void publish_sinks(const std::vector<sink_record>& tokens, bool last);
   void tell_committed(const std::vector<source_record>& sources);
 
-  /// In how long an idle task should be stepped again; nothing where only a wake-up tells.
-  std::optional<duration> sleep_at_most() const;
+  std::size_t stage() const { return stage_; }
+  std::size_t number() const { return number_; }
+  bool has_sources() const { return !heads_.empty(); }
+  bool has_sinks() const { return !sinks_.empty(); }
+  runtime_operator& operator_of(node_id node) { return *members_.at(index_of_.at(node)).op; }
 
   /// What takes the pipeline out of "same log, same rows" because of how rows arrive.
   /// \pre `open` has succeeded.
   std::vector<std::string> unpromised_arrivals() const;
   /// Whether an operator's rows have depended on processing time, as only running shows.
   bool used_processing_time() const;
-
   /// What every frontier is just now. \pre `open` has succeeded.
   time_state frontiers() const;
+  /// The ends of the pipeline that limit its guarantee, if any do.
+  std::optional<std::string> not_replayable() const;
+  std::optional<std::string> at_least_once() const;
 
-  /// The end-to-end guarantee, and what limits it.
-  /// \pre `open` has succeeded.
-  std::string guarantee(bool checkpoints) const;
+  // For the scheduler.
+  std::atomic<std::uint8_t> run_state{0};
 
   void defer(runtime_operator& unfinished) override;
   void take_snapshot(runtime_operator& of) override;
   std::function<void()> waker() override;
-  timestamp now() const override { return clock_(); }
+  timestamp now() const override { return in_.clock(); }
   void call_at(runtime_operator& of, timestamp when) override;
 
  private:
@@ -122,33 +163,73 @@ class task final : public task_services {
     node_id node = 0;
     std::unique_ptr<runtime_operator> op;
   };
+  /// One exchange above the task.
+  struct arrival {
+    std::unique_ptr<exchange_receiver> receiver;
+    std::vector<std::unique_ptr<channel>> channels;
+    std::vector<bool> at_barrier;
+  };
+  /// One exchange below it.
+  struct departure {
+    std::unique_ptr<exchange_sender> sender;
+    std::vector<channel*> channels;
+  };
+  /// What sources may hold on to longer than the task lives.
+  struct wake_handle {
+    std::mutex mutex;
+    task* of = nullptr;
+  };
 
-  void connect();
-  void give_context(node_id node, bool single_split);
-  bool follows_single_split(node_id below) const;
-  bool in_order_of_single_split(node_id below) const;
-  void restore(checkpointer& from);
-  std::vector<head*> in_turn() const;
-  void settle();
+  void connect_members();
+  void give_context(const member& to, bool single_split);
+  bool follows_single_split(node_id below,
+                            const std::function<std::size_t(node_id)>& splits_of) const;
+  void start();
+  void run_posted();
+  bool outputs_have_room();
+  bool settle();
   bool meet_deadlines();
+  std::vector<head*> in_turn() const;
+  bool read_sources();
+  bool waits_for_others(head& source);
+  bool take_message();
+  void take(arrival& from, std::size_t channel, message received);
+  bool all_at_barrier() const;
+  void pass_barrier();
+  bool finished() const;
+  bool flush_when_due(bool worked);
   template <class Role>
   std::vector<std::pair<node_id, Role*>> with_role() const;
 
-  const graph& graph_;
-  counter_board& counters_;
-  std::shared_ptr<wake_signal> signal_;
-  std::function<timestamp()> clock_;
-  std::vector<member> members_;  ///< By node.
-  std::unordered_map<const runtime_operator*, node_id> node_of_;
+  const task_environment& in_;
+  const std::size_t stage_;
+  const std::size_t number_;
+  std::vector<member> members_;  ///< Those further up first.
+  std::unordered_map<node_id, std::size_t> index_of_;
+  std::unordered_map<const runtime_operator*, std::size_t> index_of_operator_;
   std::vector<std::pair<node_id, head*>> heads_;
   std::vector<std::pair<node_id, sink_base*>> sinks_;
+  std::vector<arrival> arrivals_;
+  std::vector<departure> departures_;
+  std::size_t channel_count_ = 0;  ///< Of all arrivals.
   std::vector<head*> running_;
-  std::vector<runtime_operator*> unfinished_;
-  std::vector<timestamp> deadlines_;  ///< Of processing time, by node.
+  std::vector<std::size_t> unfinished_;  ///< Members that have more to emit.
+  std::vector<timestamp> deadlines_;     ///< Of processing time, by member.
   timestamp next_deadline_ = timestamp_max;
+  std::optional<std::size_t> drift_place_;
+  std::pair<std::size_t, std::size_t> turn_{0, 0};  ///< The channel to look at next.
+  std::optional<std::chrono::steady_clock::time_point> held_since_;
+  std::vector<std::string> unpromised_;
   bool started_ = false;
-  checkpointer* collecting_ = nullptr;
-  snapshot_draft* draft_ = nullptr;
+  bool reads_ = true;
+  bool barrier_wanted_ = false;
+  task_snapshot* collecting_ = nullptr;
+  snapshot_taker take_;
+  std::atomic<task_waker*> waker_{nullptr};
+  std::shared_ptr<wake_handle> handle_;
+  std::mutex posted_mutex_;
+  std::vector<std::function<void()>> posted_;
+  std::atomic<bool> has_posted_{false};
 };
 
 }  // namespace freshet::detail

@@ -56,6 +56,19 @@ frontier_change frontier_minimum::finish(std::size_t input) {
   return recompute();
 }
 
+void frontier_minimum::take_slowest(const frontier_minimum& other) {
+  assert(other.inputs_.size() == inputs_.size());
+  for (std::size_t input = 0; input < inputs_.size(); ++input) {
+    const one& theirs = other.inputs_[input];
+    one& mine = inputs_[input];
+    const bool mine_done = mine.is == status::finished;
+    if (theirs.is == status::finished) continue;
+    if (mine_done || theirs.frontier < mine.frontier) mine = theirs;
+  }
+  combined_ = std::min(combined_, other.combined_);
+  idle_ = idle_ && other.idle_;
+}
+
 bool frontier_minimum::none_active() const {
   return std::none_of(inputs_.begin(), inputs_.end(),
                       [](const one& each) { return each.is == status::active; });

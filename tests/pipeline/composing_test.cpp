@@ -213,10 +213,16 @@ TEST_CASE("a pipeline without a source does not run", "[pipeline]") {
 
 TEST_CASE("options that cannot be kept do not run", "[pipeline]") {
   composed c;
-  REQUIRE(failure_of(c.p, {.parallelism = 2}) ==
-          "pipeline 'p': parallelism is 2, and only 1 exists so far; leave it at 1");
   REQUIRE(failure_of(c.p, {.parallelism = 0}) ==
-          "pipeline 'p': parallelism is 0, and only 1 exists so far; leave it at 1");
+          "pipeline 'p': parallelism is 0, wanted 1 to 128; give the number of cores to use");
+  REQUIRE(failure_of(c.p, {.parallelism = 129}) ==
+          "pipeline 'p': parallelism is 129, wanted 1 to 128; give the number of cores to use");
+  REQUIRE(failure_of(c.p, {.max_drift = -1s}) ==
+          "pipeline 'p': max_drift -1s is negative; give zero or a positive duration");
+  REQUIRE(failure_of(c.p, {.channel_batches = 0}) ==
+          "pipeline 'p': channel_batches is 0, so that nothing could pass; give at least 1");
+  REQUIRE(failure_of(c.p, {.parallelism = 2, .scheduler = freshet::host_workers(nullptr)}) ==
+          "pipeline 'p': host_workers was given no function; give one that enqueues work");
   REQUIRE(failure_of(c.p, {.checkpoint = {.every = 0s}}) ==
           "pipeline 'p': checkpoint.every 0s is not positive; give a positive duration");
   REQUIRE(failure_of(c.p, {.resume = fr::resume::required}) ==

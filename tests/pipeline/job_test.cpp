@@ -196,7 +196,7 @@ TEST_CASE("what is wrong with sources, sinks and checkpoints is told by start, b
       "zero for no limit");
   embedded test;
   fr::pipeline p = test.compose();
-  REQUIRE_FALSE(p.start({.parallelism = 3}).ok());
+  REQUIRE_FALSE(p.start({.parallelism = 0}).ok());
 }
 
 TEST_CASE("a failing job reports its failure to every wait", "[job]") {

@@ -51,6 +51,7 @@ auto aggregate_counted(const keyed_windows<T, KeyOf, count_window>& upstream,
   fresh.timed = true;
   fresh.reorders = true;
   fresh.inputs = {records.from()};
+  fresh.takes = distribution::by_key;
   fresh.format = windows.describe() + " | key " + format_of<key>() + " | " + set.format();
   fresh.unpromised_by_arrival = {"count window over several splits"};
   fresh.make = [key_of = keyed.key_of(), windows, set] {

@@ -35,6 +35,7 @@ inline auto ordered(std::string name) {
     fresh.timed = true;
     fresh.orders = true;
     fresh.inputs = {upstream.from()};
+    fresh.takes = detail::distribution::all_to_one;
     fresh.format = "records " + format_of<T>();
     fresh.make = [] { return std::make_unique<detail::ordered_operator<T>>(); };
     const detail::node_id id = graph->add(std::move(fresh));

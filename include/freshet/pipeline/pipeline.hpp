@@ -81,6 +81,7 @@ auto to(std::string name, Description description) {
     fresh.named = true;
     fresh.timed = upstream.graph()->timed(upstream.from());
     fresh.inputs = {upstream.from()};
+    fresh.takes = detail::distribution::all_to_one;
     fresh.make = [description, columns = upstream.columns()] {
       return std::make_unique<detail::sink_operator<T, Description>>(description, columns);
     };

@@ -167,6 +167,8 @@ auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyO
   fresh.timed_sides = fresh.timed;
   fresh.reorders = true;
   fresh.inputs = std::move(inputs);
+  fresh.takes = distribution::by_key;
+  fresh.sides_take = distribution::all_to_all;
   fresh.format = "key " + format_of<key>() + " | state " + format_of<state>() + " | shared " +
                  format_of<shared>();
   if constexpr (std::is_void_v<Broadcast>) {

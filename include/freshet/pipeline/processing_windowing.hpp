@@ -50,6 +50,7 @@ auto aggregate_clocked(const keyed_windows<T, KeyOf, processing_time_windows<Ass
   fresh.timed = true;
   fresh.reorders = true;
   fresh.inputs = {records.from()};
+  fresh.takes = distribution::by_key;
   fresh.format = "processing time " + assigner.describe() + " | key " + format_of<key>() + " | " +
                  set.format();
   fresh.unpromised = {"processing time"};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <freshet/core/time.hpp>
+#include <freshet/pipeline/scheduling.hpp>
 #include <freshet/state/backend.hpp>
 
 #include <absl/status/statusor.h>
@@ -39,13 +40,24 @@ struct checkpoint_options {
 };
 
 struct run_options {
-  /// Number of workers. Only 1 exists so far: the whole job runs in one thread.
+  /// How many tasks share the keys of an operator, and how many threads run tasks: 1 to 128. With 1
+  /// the whole job is one task, in one thread.
   std::size_t parallelism = 1;
+  /// Who runs the tasks.
+  scheduling scheduler = thread_pool();
+  /// How long a partly filled batch, and the watermark behind it, may wait on its way to another
+  /// task. Not negative. A task that has nothing to do sends at once what it holds.
+  duration flush_after = std::chrono::milliseconds(1);
+  /// By how much event time splits read by one task may be ahead of those read by another. Not
+  /// negative. Splits without event times, and those that have nothing, play no part.
+  duration max_drift = std::chrono::minutes(1);
+  /// How many batches may be under way between two tasks. At least 1.
+  std::size_t channel_batches = 8;
   checkpoint_options checkpoint = {};
   freshet::resume resume = freshet::resume::automatic;
   /// Processing time, for tests that move it by hand (`testing::manual_clock`): commits, idle
   /// timeouts, and windows and timers of processing time go by it. Asked at least every
-  /// millisecond, by the job's thread alone. Must not go back. Empty: the system's time when the
+  /// millisecond, from any thread of the job. Must not go back. Empty: the system's time when the
   /// job starts, carried on by the steady clock, so that steps of the system's clock are not seen.
   std::function<timestamp()> clock = nullptr;
 };
@@ -96,6 +108,8 @@ struct run_summary {
   std::string guarantee;
   /// What this pipeline contains that "same log in, same rows out" does not cover, by name.
   std::vector<std::string> unpromised;
+  /// What was found to be other than asked for, such as fewer threads. Sentences.
+  std::vector<std::string> warnings;
 
   /// All of it in a few lines for people.
   std::string to_text() const;

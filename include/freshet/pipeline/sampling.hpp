@@ -43,6 +43,7 @@ auto sample(std::string name, Sampler sampler) {
     fresh.named = true;
     fresh.timed = true;
     fresh.inputs = {upstream.from()};
+    fresh.takes = detail::distribution::all_to_one;
     fresh.format = sampler.describe() + " | " + format_of<typename Sampler::state>() +
                    " | records " + format_of<T>();
     fresh.make = [sampler] {

@@ -102,6 +102,7 @@ auto add_trailing(const std::string& name, const std::vector<trailing_span>& spa
   fresh.timed_sides = true;
   fresh.reorders = options.emit == emit::on_watermark;
   fresh.inputs = {records.from()};
+  fresh.takes = distribution::by_key;
   fresh.format =
       describe_trailing(spans, options, format_of<key>(), items.format(), format_of<T>());
   if (options.emit == emit::on_arrival) fresh.unpromised_by_arrival = {"rows on arrival"};

@@ -83,6 +83,26 @@ auto filter(F f) {
   };
 }
 
+/// Spreads the records evenly over as many tasks as `run_options::parallelism` says, so that costly
+/// functions below work on several cores although their source has few splits:
+/// `payments | rebalance() | map(costly)`. Records of one key may overtake each other on the way,
+/// and results stay the same where they depend on event time alone. With parallelism 1 it does
+/// nothing. It stands below `event_time`, where there is one.
+/// \cost One move per record.
+inline auto rebalance() {
+  return []<class T>(const stream<T>& upstream) {
+    detail::node fresh;
+    fresh.kind = "rebalance";
+    fresh.timed = upstream.graph()->timed(upstream.from());
+    fresh.reorders = true;
+    fresh.inputs = {upstream.from()};
+    fresh.takes = detail::distribution::in_turn;
+    fresh.make = [] { return std::make_unique<detail::pass_operator<T>>(); };
+    const detail::node_id id = upstream.graph()->add(std::move(fresh));
+    return stream<T>(upstream.graph(), {id, 0}, upstream.columns());
+  };
+}
+
 /// All records of several streams of one type, as they arrive. The watermark is the minimum over
 /// the inputs that are neither idle nor finished; it is part of checkpoints, under the names of
 /// what is merged. Throws `std::invalid_argument` when only some of them have event times.

@@ -218,6 +218,7 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     fresh.timed_sides = true;
     fresh.reorders = true;
     fresh.inputs = {records.from()};
+    fresh.takes = detail::distribution::by_key;
     if (options.fire == firing::on_time) fresh.fires_after_end = duration::zero();
     if (options.fire == firing::at_close) {
       fresh.fires_after_end = options.allowed_lateness;

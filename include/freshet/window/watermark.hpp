@@ -213,6 +213,10 @@ class frontier_minimum {
   frontier_change set_active(std::size_t input);
   frontier_change finish(std::size_t input);
 
+  /// For looking at what several tasks have of the same inputs: each becomes that which is further
+  /// behind, and what one of them does not read counts as finished there.
+  void take_slowest(const frontier_minimum& other);
+
  private:
   enum class status : unsigned char { active, idle, finished };
   struct one {

@@ -1,16 +1,17 @@
-// The dataflow inside a task: operators, the typed ways between them, and what travels in band.
+// The operators of a task, and the engine as they see it.
 //
-// Data moves as batches by direct calls, one virtual call per batch. Control signals travel the
-// same ways in order with the data. An operator is used by one thread at a time. Internal: written
-// for operator headers, not for applications.
+// An operator is used by one thread at a time; ways.hpp has the ways between operators. Internal:
+// written for operator headers, not for applications.
 #pragma once
 
 #include <freshet/core/batch.hpp>
 #include <freshet/core/time.hpp>
+#include <freshet/pipeline/detail/counters.hpp>
+#include <freshet/pipeline/detail/exchange.hpp>
+#include <freshet/pipeline/detail/ways.hpp>
 
 #include <absl/status/status.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -19,30 +20,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace freshet::detail {
-
-/// What travels in band besides data.
-struct control {
-  enum class kind : std::uint8_t {
-    start,        ///< Sent once before anything else: repeat what a restored state has promised.
-    watermark,    ///< `frontier`: no more records with an earlier event time on this way.
-    idle,         ///< Leave this way out of the minimum until it is active again.
-    active,       ///< Count this way again.
-    split_ended,  ///< Between a source and its `event_time`: split `split` is exhausted.
-    tick,         ///< Between a source and its `event_time`: processing time passed, no data.
-    // Between a source that knows better than its records and its `event_time`:
-    split_frontier,  ///< Split `split` has no more records before `frontier`.
-    split_idle,      ///< Split `split` is not to be waited for.
-    split_active,    ///< It is again, also without a record.
-    barrier,         ///< Take a snapshot now.
-    end,             ///< Nothing follows but barriers.
-  };
-  kind what = kind::watermark;
-  timestamp frontier = timestamp_min;
-  std::uint32_t split = 0;
-};
 
 /// Unwinds a task whose job cannot go on; thrown and caught inside the engine only.
 class job_failure : public std::exception {
@@ -64,22 +43,6 @@ void check(const absl::Status& status);
 
 /// The same where no single record is at fault: `doing` says what the operator was at.
 [[noreturn]] void fail_in_user_function(const std::string& place, std::string_view doing);
-
-/// Counts of one operator. Written by its task, read by `job::metrics()` from any thread.
-struct operator_counters {
-  std::atomic<std::uint64_t> records_in{0};
-  std::atomic<std::uint64_t> records_out{0};
-  std::atomic<std::uint64_t> late{0};
-  std::atomic<std::uint64_t> dead{0};
-  std::atomic<std::uint64_t> unassigned{0};
-  std::atomic<std::uint64_t> realigned{0};
-  std::atomic<std::uint64_t> regressed{0};
-  std::atomic<std::uint64_t> dropped{0};
-
-  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
-    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-  }
-};
 
 class runtime_operator;
 
@@ -136,63 +99,6 @@ struct operator_context {
   std::string place;          ///< How messages name the operator: `window 'activity'`.
   std::uint32_t number = 0;   ///< Stable hash of the operator's name: marks its derived rows.
   bool single_split = false;  ///< Rows come in the order of the log of a single split.
-};
-
-class inlet_base {
- public:
-  virtual ~inlet_base() = default;
-};
-
-/// The receiving end of a way between two operators.
-template <class T>
-class inlet : public inlet_base {
- public:
-  /// Takes rows whose sole owner the receiver becomes; the caller gets back an unspecified batch.
-  virtual void consume(batch<T>& rows) = 0;
-  /// Takes rows that others look at too.
-  virtual void share(const batch<T>& rows) {
-    batch<T> copy = rows;
-    consume(copy);
-  }
-  virtual void signal(const control& what) = 0;
-};
-
-class outlet_base {
- public:
-  virtual ~outlet_base() = default;
-  virtual void attach(inlet_base& target) = 0;
-};
-
-/// The sending end: hands everything to each attached inlet, data to the last one for good.
-template <class T>
-class outlet final : public outlet_base {
- public:
-  /// \pre `target` is an `inlet<T>`: the typed handles that composed the graph see to it.
-  void attach(inlet_base& target) override { targets_.push_back(static_cast<inlet<T>*>(&target)); }
-
-  bool connected() const { return !targets_.empty(); }
-
-  /// Sends `rows`, if any, and leaves the batch empty, with memory to fill again.
-  void emit(batch<T>& rows) {
-    if (!rows.empty() && connected()) {
-      for (std::size_t i = 0; i + 1 < targets_.size(); ++i) targets_[i]->share(rows);
-      targets_.back()->consume(rows);
-    }
-    rows.clear();
-  }
-
-  /// Sends rows that this operator does not own.
-  void share(const batch<T>& rows) {
-    if (rows.empty()) return;
-    for (inlet<T>* target : targets_) target->share(rows);
-  }
-
-  void signal(const control& what) {
-    for (inlet<T>* target : targets_) target->signal(what);
-  }
-
- private:
-  std::vector<inlet<T>*> targets_;
 };
 
 /// One operator of one task.

@@ -77,6 +77,9 @@ class event_time_operator final : public unary_operator<T, T>,
     minimum_ = frontier_minimum(board.names.size());
     silent_since_.resize(board.names.size());
     only_refused_.assign(board.names.size(), false);
+    for (std::size_t split = 0; split < board.names.size(); ++split) {
+      if (!board.mine[split]) (void)minimum_.finish(split);
+    }
   }
 
   const frontier_minimum& combined() const override { return minimum_; }

@@ -25,6 +25,15 @@ struct port_of {
   std::size_t port = 0;
 };
 
+/// Which task gets which rows of an input, where there are several.
+enum class distribution : std::uint8_t {
+  as_they_are,  ///< Those that the task has anyway.
+  by_key,       ///< Those of the key groups that it owns.
+  all_to_one,   ///< There is one task, which gets all.
+  all_to_all,   ///< Every task gets all.
+  in_turn,      ///< Any: spread evenly.
+};
+
 struct node {
   enum class role : std::uint8_t { source, operation, sink };
 
@@ -44,6 +53,8 @@ struct node {
   std::optional<duration> fires_after_end = std::nullopt;
   duration holds_back{0};       ///< How far its watermark stays behind that of its input.
   std::vector<port_of> inputs;  ///< By input port.
+  distribution takes = distribution::as_they_are;       ///< The rows of its first input.
+  distribution sides_take = distribution::as_they_are;  ///< Those of its other inputs.
   std::function<std::unique_ptr<runtime_operator>()> make;
   bool wants_entry_frontiers = false;   ///< An `event_time` that fills in `batch::entry_frontiers`.
   std::vector<std::string> unpromised;  ///< What takes this node out of "same log, same rows".

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,8 @@ class head : public runtime_operator {
 
   /// Opens the source, so that its splits are known. Nothing is read.
   absl::Status open_source(std::uint32_t number);
+  /// Reads what `first` has opened, together with it: splits `number`, `number + of`, ...
+  void share_source(head& first, std::size_t number, std::size_t of);
   /// Opens the readers where `committed` says, or at the beginning.
   absl::Status open_readers(const std::optional<source_commit>& committed);
   /// Reads and delivers one batch, of the first split in turn that has something. Signals the end
@@ -51,6 +54,7 @@ class head : public runtime_operator {
   /// Sends a signal down the graph; an `end` only once.
   void send(const control& what);
 
+  /// Where it stands; the positions of splits that others read are empty.
   source_commit position() const;
   /// Tells the readers that `at` is durable.
   void committed(const source_commit& at);
@@ -58,6 +62,8 @@ class head : public runtime_operator {
   std::optional<duration> ask_again() const;
   /// The lowest frontier among the splits not exhausted.
   timestamp frontier() const;
+  /// The same among those that have something to read, as far as is known.
+  timestamp readable_frontier() const;
   bool replayable() const { return source_->replayable(); }
   split_board& board() { return board_; }
   const split_board& board() const { return board_; }
@@ -68,6 +74,8 @@ class head : public runtime_operator {
  protected:
   /// Opens the description; what it gives stays with the derived class.
   virtual absl::StatusOr<source_base*> open_description() = 0;
+  /// The same, with what `first`, of the same kind, has opened.
+  virtual source_base* open_shared(head& first) = 0;
   virtual absl::StatusOr<std::unique_ptr<split_cursor>> open_reader(
       std::size_t split, std::optional<std::string_view> position) = 0;
   /// Fills the batch and `dead` from a reader that `open_reader` gave.
@@ -96,6 +104,8 @@ class head : public runtime_operator {
   void send_tick();
 
   source_base* source_ = nullptr;
+  /// Held while the source, which other tasks share, is told something.
+  std::shared_ptr<std::mutex> source_mutex_ = std::make_shared<std::mutex>();
   split_board board_;
   std::vector<one_split> splits_;
   outlet<dead_letter> dead_out_;
@@ -119,6 +129,10 @@ class source_head final : public head {
     source_ = *std::move(opened);
     return source_.get();
   }
+  source_base* open_shared(head& first) override {
+    source_ = static_cast<source_head&>(first).source_;
+    return source_.get();
+  }
   absl::StatusOr<std::unique_ptr<split_cursor>> open_reader(
       std::size_t split, std::optional<std::string_view> position) override {
     return source_->open(split, position);
@@ -136,7 +150,7 @@ class source_head final : public head {
   outlet_base& rows_output() override { return out_; }
 
   Description description_;
-  std::unique_ptr<source<row>> source_;
+  std::shared_ptr<source<row>> source_;
   outlet<row> out_;
   batch<row> rows_;
 };

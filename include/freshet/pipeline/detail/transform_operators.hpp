@@ -7,6 +7,7 @@
 #include <freshet/core/batch.hpp>
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/entry_frontiers.hpp>
 #include <freshet/pipeline/detail/frontier_combiner.hpp>
 #include <freshet/window/watermark.hpp>
 
@@ -23,32 +24,6 @@
 #include <vector>
 
 namespace freshet::detail {
-
-/// Makes every row of an input that others do not wait for enter no earlier than `floor`, the
-/// combined frontier: what was promised downstream holds for it too.
-/// \return how many rows were raised behind the frontier or further behind it.
-template <class T>
-std::size_t raise_entry_frontiers(batch<T>& rows, timestamp floor) {
-  std::size_t raised = 0;
-  std::vector<behind_row> behind;
-  std::size_t cursor = 0;
-  for (std::size_t row = 0; row < rows.size() && !rows.times.empty(); ++row) {
-    std::optional<timestamp> entry;
-    if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
-      entry = rows.behind[cursor++].entry_frontier;
-    }
-    if (!rows.entry_frontiers.empty()) {
-      rows.entry_frontiers[row] = std::max(rows.entry_frontiers[row], floor);
-    }
-    if (rows.times[row] < floor && entry.value_or(timestamp_min) < floor) {
-      entry = floor;
-      ++raised;
-    }
-    if (entry) behind.push_back({static_cast<std::uint32_t>(row), *entry});
-  }
-  rows.behind.swap(behind);
-  return raised;
-}
 
 template <class T, class Out, class F>
 class map_operator final : public unary_operator<T, Out> {
@@ -176,6 +151,22 @@ class flat_map_operator final : public unary_operator<T, Out>, private emitter<O
   position last_;
   std::uint32_t fanout_ = 0;
   std::exception_ptr failure_;  ///< Of an operator below, on its way through the user's function.
+};
+
+/// Hands on what it gets.
+template <class T>
+class pass_operator final : public unary_operator<T, T> {
+ public:
+  void consume(batch<T>& rows) override {
+    this->count_in(rows.size());
+    this->count_out(rows.size());
+    this->out().emit(rows);
+  }
+  void share(const batch<T>& rows) override {
+    this->count_in(rows.size());
+    this->count_out(rows.size());
+    this->out().share(rows);
+  }
 };
 
 struct merge_state {

@@ -95,6 +95,7 @@ class hand_head final : public head {
 
  private:
   absl::StatusOr<source_base*> open_description() override { return &source_; }
+  source_base* open_shared(head&) override { return &source_; }
 
   absl::StatusOr<std::unique_ptr<split_cursor>> open_reader(
       std::size_t split, std::optional<std::string_view> position) override {

@@ -1,0 +1,25 @@
+// What is counted of one operator. Internal.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace freshet::detail {
+
+/// Counts of one operator. Written by its task, read by `job::metrics()` from any thread.
+struct operator_counters {
+  std::atomic<std::uint64_t> records_in{0};
+  std::atomic<std::uint64_t> records_out{0};
+  std::atomic<std::uint64_t> late{0};
+  std::atomic<std::uint64_t> dead{0};
+  std::atomic<std::uint64_t> unassigned{0};
+  std::atomic<std::uint64_t> realigned{0};
+  std::atomic<std::uint64_t> regressed{0};
+  std::atomic<std::uint64_t> dropped{0};
+
+  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+};
+
+}  // namespace freshet::detail

@@ -1,0 +1,149 @@
+#include "task_set.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace freshet::detail {
+
+namespace {
+
+bool looks_for_idleness(const graph& of) {
+  return std::any_of(of.nodes().begin(), of.nodes().end(), [](const node& each) {
+    return std::find(each.unpromised.begin(), each.unpromised.end(), "idle timeout") !=
+           each.unpromised.end();
+  });
+}
+
+}  // namespace
+
+key_group_owners spread_evenly(std::size_t tasks) {
+  key_group_owners owners{};
+  for (std::size_t group = 0; group < key_groups; ++group) {
+    owners[group] = static_cast<std::uint16_t>(group * tasks / key_groups);
+  }
+  return owners;
+}
+
+void merge_frontiers(time_state& into, const time_state& more) {
+  for (const auto& [node, frontiers] : more) {
+    const auto [known, is_new] = into.emplace(node, frontiers);
+    if (!is_new) known->second.minimum.take_slowest(frontiers.minimum);
+  }
+}
+
+task_set::task_set(const graph& of, counter_board& counters, checkpointer& checkpoints,
+                   const run_options& options)
+    : graph_(of),
+      options_(options),
+      drift_(options.max_drift),
+      environment_{graph_,
+                   plan_,
+                   counters,
+                   checkpoints,
+                   drift_,
+                   options.clock,
+                   options.flush_after,
+                   looks_for_idleness(of)} {}
+
+std::size_t task_set::splits_of(node_id source) const {
+  const auto known = splits_.find(source);
+  return known == splits_.end() ? 1 : known->second;
+}
+
+void task_set::make() {
+  std::uint32_t number = 0;
+  for (node_id id = 0; id < graph_.nodes().size(); ++id) {
+    const node& described = graph_.nodes()[id];
+    if (described.is != node::role::source) continue;
+    std::unique_ptr<runtime_operator> made = described.make();
+    operator_context context;
+    context.name = described.name;
+    context.place = graph_.place(id);
+    made->open(context);
+    auto& source = static_cast<head&>(*made);
+    check(source.open_source(number++));
+    splits_[id] = source.board().names.size();
+    sources_[id] = std::move(made);
+  }
+  lay_out(options_.parallelism);
+}
+
+void task_set::make_ends() {
+  lay_out(1);
+}
+
+void task_set::lay_out(std::size_t parallelism) {
+  plan_ = make_plan(graph_, parallelism, [this](node_id source) { return splits_of(source); });
+  environment_.counters.make_room(plan_);
+  std::vector<std::vector<task*>> by_stage(plan_.stages.size());
+  for (std::size_t stage = 0; stage < plan_.stages.size(); ++stage) {
+    for (std::size_t number = 0; number < plan_.stages[stage].tasks; ++number) {
+      owned_.push_back(std::make_unique<task>(environment_, stage, number, sources_));
+      tasks_.push_back(owned_.back().get());
+      by_stage[stage].push_back(tasks_.back());
+    }
+  }
+  for (const exchange& way : plan_.exchanges) {
+    task::connect(way, by_stage[way.from_stage], by_stage[way.to_stage],
+                  spread_evenly(by_stage[way.to_stage].size()), options_.channel_batches);
+  }
+  for (const auto& [source, splits] : splits_) {
+    const std::vector<task*>& readers = by_stage[plan_.stage_of[source]];
+    auto& first = static_cast<head&>(readers.front()->operator_of(source));
+    for (std::size_t number = readers.size(); number > 0; --number) {
+      static_cast<head&>(readers[number - 1]->operator_of(source))
+          .share_source(first, number - 1, readers.size());
+    }
+  }
+}
+
+void task_set::open() {
+  for (task* each : tasks_) {
+    each->open([this](node_id source) { return splits_of(source); });
+  }
+}
+
+void task_set::start_sinks() {
+  for (task* each : tasks_) each->start_sinks();
+}
+
+std::string task_set::guarantee(bool checkpoints) const {
+  if (!checkpoints) return "none across restarts: checkpoints are off";
+  for (const task* each : tasks_) {
+    if (const auto source = each->not_replayable()) {
+      return fmt::format("at most once unless the application replays: source '{}' cannot go back",
+                         *source);
+    }
+  }
+  for (const task* each : tasks_) {
+    if (const auto sink = each->at_least_once()) {
+      return fmt::format("at least once: sink '{}' cannot take rows back", *sink);
+    }
+  }
+  return "exactly once";
+}
+
+bool task_set::used_processing_time() const {
+  return std::any_of(tasks_.begin(), tasks_.end(),
+                     [](const task* each) { return each->used_processing_time(); });
+}
+
+std::vector<std::string> task_set::unpromised_arrivals() const {
+  std::vector<std::string> all;
+  for (const task* each : tasks_) {
+    // Every task of a stage says the same.
+    if (each->number() != 0) continue;
+    for (std::string& what : each->unpromised_arrivals()) all.push_back(std::move(what));
+  }
+  return all;
+}
+
+time_state task_set::frontiers() const {
+  time_state all;
+  for (const task* each : tasks_) merge_frontiers(all, each->frontiers());
+  return all;
+}
+
+}  // namespace freshet::detail
