@@ -78,6 +78,8 @@ TEST_CASE("an include of a lower level or of the own folder is accepted", "[arch
   CHECK(is_accepted("include/freshet/window/a.hpp", "#include <freshet/core/time.hpp>\n"));
   CHECK(is_accepted("include/freshet/window/a.hpp", "#include <freshet/window/assigner.hpp>\n"));
   CHECK(is_accepted("include/freshet/pipeline/detail/a.hpp", "#include <freshet/state/b.hpp>\n"));
+  CHECK(is_accepted("include/freshet/sketch/a.hpp", "#include <freshet/core/hash.hpp>\n"));
+  CHECK(is_accepted("include/freshet/aggregate/a.hpp", "#include <freshet/sketch/b.hpp>\n"));
   CHECK(is_accepted("include/freshet/freshet.hpp", "#include <freshet/pipeline/pipeline.hpp>\n"));
   CHECK(is_accepted("src/runtime/task.cpp", "#include <freshet/pipeline/pipeline.hpp>\n"));
   CHECK(is_accepted("src/state/rocksdb.cpp", "#include <rocksdb/db.h>\n"));
@@ -90,6 +92,12 @@ TEST_CASE("an include of a higher level is reported with its line", "[architectu
   CHECK(found.violations[0].file == "include/freshet/core/a.hpp");
   CHECK(found.violations[0].line == 3);
   CHECK(found.violations[0].reason.find("a higher level") != std::string::npos);
+}
+
+TEST_CASE("a sketch that includes what stands on sketches is reported", "[architecture]") {
+  CHECK(is_refused("include/freshet/sketch/a.hpp", "#include <freshet/aggregate/b.hpp>\n",
+                   "a higher level"));
+  CHECK(is_refused("src/sketch/a.cpp", "#include <freshet/sampling/b.hpp>\n", "a higher level"));
 }
 
 TEST_CASE("an include of another folder on the own level is reported", "[architecture]") {

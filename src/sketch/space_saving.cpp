@@ -1,0 +1,151 @@
+#include <freshet/sketch/space_saving.hpp>
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <stdexcept>
+#include <tuple>
+
+namespace freshet {
+
+namespace {
+
+constexpr std::size_t capacity_max = std::size_t{1} << 20;
+
+std::uint64_t half_rounded_up(std::uint64_t value) {
+  return value / 2 + value % 2;
+}
+
+bool heavier(const counted_hash& a, const counted_hash& b) {
+  return std::tie(b.count, a.error, a.hash) < std::tie(a.count, b.error, b.hash);
+}
+
+}  // namespace
+
+space_saving::space_saving(std::size_t capacity) : capacity_(capacity) {
+  if (capacity < 1 || capacity > capacity_max) {
+    throw std::invalid_argument(
+        fmt::format("space_saving: capacity {} is not in [1, {}]; give a number of counters, such "
+                    "as 128",
+                    capacity, capacity_max));
+  }
+  // Nearly empty, so that most searches end at the first slot: three times as fast as half full.
+  const std::size_t slots = std::bit_ceil(8 * capacity);
+  mask_ = slots - 1;
+  shift_ = 64 - std::countr_zero(slots);
+  table_.assign(slots, vacant);
+  hashes_.reserve(capacity);
+  counts_.reserve(capacity);
+  errors_.reserve(capacity);
+}
+
+void space_saving::track(const counted_hash& fresh) {
+  table_[slot_of(fresh.hash)] = static_cast<std::uint32_t>(counts_.size());
+  hashes_.push_back(fresh.hash);
+  counts_.push_back(fresh.count);
+  errors_.push_back(fresh.error);
+}
+
+void space_saving::admit(std::uint64_t hash, std::uint64_t weight, std::size_t slot) {
+  if (counts_.size() < capacity_) {
+    // The level is 0, but after a merge with a sketch of fewer counters, which had replaced keys.
+    track({hash, saturating_sum(level_, weight), level_});
+    return;
+  }
+  const std::size_t victim = next_victim();
+  vacate(slot_of(hashes_[victim]));
+  // The gap may have come nearer to where the hash would like to stand.
+  if (slot != home_of(hash)) slot = slot_of(hash);
+  table_[slot] = static_cast<std::uint32_t>(victim);
+  hashes_[victim] = hash;
+  counts_[victim] = saturating_sum(level_, weight);
+  errors_[victim] = level_;
+}
+
+/// The next counter of the lowest count.
+std::size_t space_saving::next_victim() {
+  while (true) {
+    while (cursor_ < capacity_) {
+      if (counts_[cursor_++] == level_) return cursor_ - 1;
+    }
+    level_ = *std::min_element(counts_.begin(), counts_.end());
+    cursor_ = 0;
+  }
+}
+
+/// Empties a slot, and moves those up that would not be found behind the gap any more.
+/// \source Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm R.
+void space_saving::vacate(std::size_t slot) {
+  for (std::size_t next = (slot + 1) & mask_; table_[next] != vacant; next = (next + 1) & mask_) {
+    const std::size_t home = home_of(hashes_[table_[next]]);
+    if (((next - home) & mask_) < ((next - slot) & mask_)) continue;
+    table_[slot] = table_[next];
+    slot = next;
+  }
+  table_[slot] = vacant;
+}
+
+std::vector<counted_hash> space_saving::items() const {
+  std::vector<counted_hash> all;
+  all.reserve(counts_.size());
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    all.push_back({hashes_[i], counts_[i], errors_[i]});
+  }
+  std::sort(all.begin(), all.end(), heavier);
+  return all;
+}
+
+std::vector<counted_hash> space_saving::may_exceed(std::uint64_t threshold) const {
+  std::vector<counted_hash> some = items();
+  std::erase_if(some, [=](const counted_hash& each) { return each.count <= threshold; });
+  return some;
+}
+
+std::vector<counted_hash> space_saving::must_exceed(std::uint64_t threshold) const {
+  std::vector<counted_hash> some = items();
+  std::erase_if(some, [=](const counted_hash& each) { return each.at_least() <= threshold; });
+  return some;
+}
+
+void space_saving::halve() {
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    const std::uint64_t at_least = (counts_[i] - errors_[i]) / 2;
+    counts_[i] = half_rounded_up(counts_[i]);
+    errors_[i] = counts_[i] - at_least;
+  }
+  total_ = half_rounded_up(total_);
+  level_ = half_rounded_up(level_);
+  cursor_ = 0;
+}
+
+void space_saving::merge(const space_saving& other) {
+  // A key that one side does not track has there between nothing and that side's level.
+  std::vector<counted_hash> all;
+  all.reserve(size() + other.size());
+  for (const counted_hash& mine : items()) {
+    const counted_hash theirs = other.estimate(mine.hash);
+    all.push_back({mine.hash, saturating_sum(mine.count, theirs.count),
+                   saturating_sum(mine.error, theirs.error)});
+  }
+  for (const counted_hash& theirs : other.items()) {
+    if (table_[slot_of(theirs.hash)] != vacant) continue;
+    all.push_back(
+        {theirs.hash, saturating_sum(theirs.count, level_), saturating_sum(theirs.error, level_)});
+  }
+  std::sort(all.begin(), all.end(), heavier);
+  total_ = saturating_sum(total_, other.total_);
+  level_ = saturating_sum(level_, other.level_);
+  if (all.size() > capacity_) {
+    // Of equal counts some may stay and others go; the level is what any of those may have had.
+    level_ = std::max(level_, all[capacity_].count);
+    all.resize(capacity_);
+  }
+  cursor_ = 0;
+  std::fill(table_.begin(), table_.end(), vacant);
+  hashes_.clear();
+  counts_.clear();
+  errors_.clear();
+  for (const counted_hash& each : all) track(each);
+}
+
+}  // namespace freshet
