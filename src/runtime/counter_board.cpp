@@ -1,9 +1,34 @@
 #include "counter_board.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <utility>
 
 namespace freshet::detail {
+
+namespace {
+
+/// One thing that is counted: where it stands while the job runs, in the manifest, and in metrics.
+struct counted {
+  std::atomic<std::uint64_t> operator_counters::* counter;
+  std::uint64_t counter_record::* record;
+  std::uint64_t operator_metrics::* metric;
+};
+
+constexpr counted all_counted[] = {
+    {&operator_counters::records_in, &counter_record::records_in, &operator_metrics::records_in},
+    {&operator_counters::records_out, &counter_record::records_out, &operator_metrics::records_out},
+    {&operator_counters::late, &counter_record::late, &operator_metrics::late},
+    {&operator_counters::dead, &counter_record::dead, &operator_metrics::dead},
+    {&operator_counters::unassigned, &counter_record::unassigned, &operator_metrics::unassigned},
+    {&operator_counters::realigned, &counter_record::realigned, &operator_metrics::realigned},
+    {&operator_counters::regressed, &counter_record::regressed, &operator_metrics::regressed},
+    {&operator_counters::dropped, &counter_record::dropped, &operator_metrics::dropped},
+    {&operator_counters::shed, &counter_record::shed, &operator_metrics::shed},
+};
+
+}  // namespace
 
 void counter_board::make_room(const plan& of) {
   for (node_id node = 0; node < counters_.size(); ++node) {
@@ -22,24 +47,17 @@ std::uint64_t counter_board::activity() const {
 }
 
 counter_record counter_board::record_of(node_id node, std::size_t task) const {
-  const operator_counters& from = *counters_[node][task];
-  const auto value = [](const std::atomic<std::uint64_t>& of) {
-    return of.load(std::memory_order_relaxed);
-  };
-  return {graph_.place(node),    value(from.records_in), value(from.records_out),
-          value(from.late),      value(from.dead),       value(from.unassigned),
-          value(from.realigned), value(from.regressed),  value(from.dropped)};
+  counter_record made;
+  made.place = graph_.place(node);
+  for (const counted& each : all_counted) {
+    made.*each.record =
+        (counters_[node][task].get()->*each.counter).load(std::memory_order_relaxed);
+  }
+  return made;
 }
 
 void add_counts(counter_record& to, const counter_record& more) {
-  to.records_in += more.records_in;
-  to.records_out += more.records_out;
-  to.late += more.late;
-  to.dead += more.dead;
-  to.unassigned += more.unassigned;
-  to.realigned += more.realigned;
-  to.regressed += more.regressed;
-  to.dropped += more.dropped;
+  for (const counted& each : all_counted) to.*each.record += more.*each.record;
 }
 
 job_metrics counter_board::metrics() const {
@@ -53,14 +71,7 @@ job_metrics counter_board::metrics() const {
     one.place = graph_.place(node);
     one.kind = graph_.nodes()[node].kind;
     one.name = graph_.nodes()[node].name;
-    one.records_in = sum.records_in;
-    one.records_out = sum.records_out;
-    one.late = sum.late;
-    one.dead = sum.dead;
-    one.unassigned = sum.unassigned;
-    one.realigned = sum.realigned;
-    one.regressed = sum.regressed;
-    one.dropped = sum.dropped;
+    for (const counted& each : all_counted) one.*each.metric = sum.*each.record;
     all.operators.push_back(std::move(one));
   }
   return all;
@@ -73,15 +84,9 @@ void counter_board::restore(const std::vector<counter_record>& records) {
         records.begin(), records.end(),
         [place = graph_.place(node)](const counter_record& each) { return each.place == place; });
     if (known == records.end()) continue;
-    operator_counters& first = *counters_[node].front();
-    first.records_in = known->records_in;
-    first.records_out = known->records_out;
-    first.late = known->late;
-    first.dead = known->dead;
-    first.unassigned = known->unassigned;
-    first.realigned = known->realigned;
-    first.regressed = known->regressed;
-    first.dropped = known->dropped;
+    for (const counted& each : all_counted) {
+      (counters_[node].front().get()->*each.counter) = (*known).*each.record;
+    }
   }
 }
 

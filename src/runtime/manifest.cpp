@@ -10,7 +10,7 @@ namespace freshet::detail {
 namespace {
 
 constexpr std::uint64_t magic = 0x74656873657266ULL;  // "freshet" in little-endian bytes.
-constexpr std::uint32_t version = 2;
+constexpr std::uint32_t version = 3;
 
 }  // namespace
 

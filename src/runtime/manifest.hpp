@@ -52,10 +52,11 @@ struct counter_record {
   std::uint64_t realigned = 0;
   std::uint64_t regressed = 0;
   std::uint64_t dropped = 0;
+  std::uint64_t shed = 0;
 };
 BOOST_DESCRIBE_STRUCT(counter_record, (),
                       (place, records_in, records_out, late, dead, unassigned, realigned, regressed,
-                       dropped))
+                       dropped, shed))
 
 struct manifest {
   std::uint64_t epoch = 0;       ///< Counts the commits of the job, from 1.

@@ -89,6 +89,9 @@ std::uint64_t job_metrics::regressed() const {
 std::uint64_t job_metrics::dropped() const {
   return sum(*this, &operator_metrics::dropped);
 }
+std::uint64_t job_metrics::shed() const {
+  return sum(*this, &operator_metrics::shed);
+}
 
 operator_metrics job_metrics::of(std::string_view kind, std::string_view name) const {
   for (const operator_metrics& each : operators) {
@@ -111,6 +114,9 @@ std::string run_summary::to_text() const {
   if (metrics.dropped() > 0) {
     text += fmt::format("{} windows of processing time were still open at the end, and dropped\n",
                         metrics.dropped());
+  }
+  if (metrics.shed() > 0) {
+    text += fmt::format("{} records were dropped by the policy of their source\n", metrics.shed());
   }
   text += "guarantee: " + guarantee + "\n";
   for (const std::string& what : unpromised) {

@@ -21,6 +21,9 @@ outlet_base& head::output(std::size_t port) {
 
 void head::send(const control& what) {
   if (what.what == control::kind::end && std::exchange(end_sent_, true)) return;
+  if (what.what == control::kind::barrier) {
+    for (one_split& each : splits_) count_dropped(each);
+  }
   signal_rows(what);
   dead_out_.signal(what);
 }
@@ -171,6 +174,7 @@ void head::deliver(std::size_t split, read_state state) {
   one_split& own = splits_[split];
   operator_counters::add(context().counters->records_in, rows_read() + dead_.size());
   operator_counters::add(context().counters->records_out, rows_read());
+  count_dropped(own);
   const bool is_silent = state == read_state::idle && rows_read() == 0 && dead_.empty();
   board_.silent_at[split] = is_silent ? std::optional(context().task->now()) : std::nullopt;
   send_dead_letters(split);
@@ -182,6 +186,12 @@ void head::deliver(std::size_t split, read_state state) {
   own.reader.reset();
   signal_rows({.what = control::kind::split_ended, .split = static_cast<std::uint32_t>(split)});
   if (all_ended()) send({.what = control::kind::end});
+}
+
+void head::count_dropped(one_split& of) const {
+  if (!of.reader) return;
+  const std::uint64_t now = of.reader->dropped();
+  operator_counters::add(context().counters->shed, now - std::exchange(of.dropped, now));
 }
 
 void head::send_dead_letters(std::size_t split) {

@@ -24,7 +24,7 @@ manifest some_manifest() {
   of.sources = {{"events", "csv", {{"a.csv", "b.csv"}, {"17", "4"}, {false, true}}}};
   of.operators = {{"window", "w", "tumbling 10us", 3, fr::timestamp{fr::duration{-5}}, "state"}};
   of.sinks = {{"out", "bytes 120"}};
-  of.counters = {{"window 'w'", 1, 2, 3, 4, 5, 6, 7}};
+  of.counters = {{"window 'w'", 1, 2, 3, 4, 5, 6, 7, 8, 9}};
   return of;
 }
 
@@ -50,6 +50,7 @@ TEST_CASE("a manifest is read as it was written", "[runtime][manifest]") {
   REQUIRE(read->operators.at(0).frontier == fr::timestamp{fr::duration{-5}});
   REQUIRE(read->counters.at(0).realigned == 6);
   REQUIRE(read->counters.at(0).regressed == 7);
+  REQUIRE(read->counters.at(0).shed == 9);
   REQUIRE(encode_manifest(*read) == bytes);
 }
 
@@ -85,11 +86,11 @@ TEST_CASE("bytes with a right checksum and wrong contents are refused or read, n
 TEST_CASE("a manifest of another format says which, a foreign file that it is none",
           "[runtime][manifest]") {
   std::string newer = encode_manifest(some_manifest());
-  newer[8] = 3;
+  newer[8] = 4;
   const auto refused = decode_manifest(with_checksum(newer));
   REQUIRE(refused.status().code() == absl::StatusCode::kFailedPrecondition);
   REQUIRE(std::string(refused.status().message()) ==
-          "its manifest has format 3, this build reads 2; rerun with the build that wrote it");
+          "its manifest has format 4, this build reads 3; rerun with the build that wrote it");
   REQUIRE(std::string(decode_manifest("{\"epoch\": 1}").status().message()) ==
           "its manifest is not one of freshet's");
 }

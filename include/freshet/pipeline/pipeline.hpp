@@ -21,6 +21,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace freshet {
 
@@ -42,6 +43,11 @@ class pipeline {
                     { description.describe() } -> std::convertible_to<std::string>;
                   }) {
       fresh.format = description.describe();
+    }
+    if constexpr (requires {
+                    { description.unpromised() } -> std::convertible_to<std::vector<std::string>>;
+                  }) {
+      fresh.unpromised = description.unpromised();
     }
     fresh.make = [description = std::move(description)] {
       return std::make_unique<detail::source_head<Description>>(description);

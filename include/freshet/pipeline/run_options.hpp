@@ -77,6 +77,8 @@ struct operator_metrics {
   std::uint64_t regressed = 0;   ///< Watermarks promised by records, and ignored: they would have
                                  ///< gone back, or further ahead than `jump_max`.
   std::uint64_t dropped = 0;     ///< Keys and windows of processing time that were open at the end.
+  std::uint64_t shed = 0;        ///< Records that a source dropped by its policy; not among
+                                 ///< `records_in`.
 };
 
 struct job_metrics {
@@ -91,6 +93,7 @@ struct job_metrics {
   std::uint64_t unassigned() const;
   std::uint64_t regressed() const;
   std::uint64_t dropped() const;
+  std::uint64_t shed() const;
 
   /// The counts of one operator: `of("to", "out")`. All zero when there is none of that kind and
   /// name.

@@ -16,6 +16,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -49,6 +50,11 @@ class split_cursor {
 
   /// Tells that everything read before `position` is in a durable commit.
   virtual void committed(std::string_view /*position*/) {}
+
+  /// How many records have been dropped on purpose instead of read, since this reader was opened:
+  /// because the pipeline is too slow for them, for example. Never less than before. Asked after
+  /// reads, and before commits, for the metrics.
+  virtual std::uint64_t dropped() const { return 0; }
 };
 
 /// Reads one split from front to back.
@@ -92,7 +98,9 @@ class source : public source_base {
 };
 
 /// A value that describes a source of `D::value_type`. It may also offer `describe()`: how it
-/// reads, as text; a checkpoint is refused when that has changed.
+/// reads, as text; a checkpoint is refused when that has changed. And `unpromised()`: the names, if
+/// any, of what makes its records depend on more than its log (a vector of strings), for
+/// `run_summary::unpromised`.
 template <class D>
 concept source_description = std::copy_constructible<D> && requires(const D& description) {
   typename D::value_type;

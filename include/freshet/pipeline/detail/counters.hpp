@@ -16,6 +16,7 @@ struct operator_counters {
   std::atomic<std::uint64_t> realigned{0};
   std::atomic<std::uint64_t> regressed{0};
   std::atomic<std::uint64_t> dropped{0};
+  std::atomic<std::uint64_t> shed{0};
 
   static void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);

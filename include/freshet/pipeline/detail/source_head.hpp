@@ -92,6 +92,7 @@ class head : public runtime_operator {
     std::shared_ptr<std::atomic<bool>> woken;
     std::string final_position;  ///< Of an exhausted split.
     std::uint64_t last_turn = 0;
+    std::uint64_t dropped = 0;  ///< As the reader told last.
     bool idle = false;
     bool ended = false;
   };
@@ -102,6 +103,7 @@ class head : public runtime_operator {
   void deliver(std::size_t split, read_state state);
   void send_dead_letters(std::size_t split);
   void send_tick();
+  void count_dropped(one_split& of) const;
 
   source_base* source_ = nullptr;
   /// Held while the source, which other tasks share, is told something.
