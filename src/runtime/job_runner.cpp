@@ -132,6 +132,9 @@ absl::Status job_runner::open() {
 
 void job_runner::finish_again() {
   summary_.finished = true;
+  for (const node& each : graph_->nodes()) {
+    if (each.abandon) each.abandon();
+  }
   if (checkpointer_.found()->published) return;
   // The last commit was followed by a crash before its sinks had completed their output.
   tasks_->start_sinks();

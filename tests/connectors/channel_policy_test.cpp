@@ -328,6 +328,34 @@ TEST_CASE("a job that cannot start releases the producers that wait for its chan
   REQUIRE(message_of(refused) == "channel: the job that read it has ended; start it again");
 }
 
+TEST_CASE("a job that had finished before releases producers, and takes nothing",
+          "[channel][resume]") {
+  const auto commits = std::make_shared<fr::memory_checkpoint>();
+  const auto rows = keeper();
+  const auto start = [&](const numbers& in) {
+    fr::pipeline p("finished");
+    p.from("numbers", in) | fr::to("out", keep_rows_in(rows));
+    return p.start(committing_to(commits));
+  };
+  numbers first;
+  REQUIRE(first.push(1).ok());
+  first.close();
+  REQUIRE(start(first)->wait().ok());
+
+  numbers second({.capacity = 1});
+  REQUIRE(second.push(2).ok());
+  absl::Status refused;
+  std::thread producer([&] { refused = second.push(3).status(); });
+  const auto again = start(second);
+  REQUIRE(again->summary().nothing_to_do);
+  producer.join();
+  REQUIRE(message_of(refused) ==
+          "channel: its job had finished in an earlier run, and reads nothing; give the pipeline a "
+          "new checkpoint directory");
+  REQUIRE(second.try_push(4).status() == refused);
+  REQUIRE(rows->visible() == rows_of_text{"1"});
+}
+
 TEST_CASE("one job reads a channel at a time, and the next one once that has ended", "[channel]") {
   numbers in;
   fr::pipeline p("one");

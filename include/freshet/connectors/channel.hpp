@@ -58,7 +58,7 @@ struct channel_state {
       : capacity(std::max<std::size_t>(options.capacity, 1)), policy(options.when_full) {}
 
   bool full() const { return waiting.size() >= capacity; }
-  bool refuses() const { return closed || broken; }
+  bool refuses() const { return closed || broken || unread; }
 
   std::mutex mutex;
   std::condition_variable room_again;
@@ -70,6 +70,7 @@ struct channel_state {
   std::uint64_t committed = 0;  ///< Records before this sequence are in a commit.
   bool closed = false;
   bool broken = false;   ///< The job that read it has ended.
+  bool unread = false;   ///< A job was started that had finished before.
   bool is_read = false;  ///< A job has it open.
   drop_log<T> lost;
   std::uint64_t lost_told = 0;  ///< How many of the lost ones the metrics of a job know of.
@@ -154,6 +155,7 @@ class channel_source final : public source<T> {
     }
     state_->is_read = true;
     state_->broken = false;
+    state_->unread = false;
     if (*next > state_->taken) {
       // After a restart counting goes on, so that record ids stay unique.
       state_->taken = *next;
@@ -248,6 +250,14 @@ class channel {
     return state_->lost.sample();
   }
 
+  /// For the engine: the job that would read it had finished in an earlier run, and will not.
+  void abandon() const {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->is_read) return;
+    state_->unread = true;
+    state_->room_again.notify_all();
+  }
+
   /// Which records a drop policy spares depends on the moment, not on any log.
   std::vector<std::string> unpromised() const {
     if (state_->policy == when_full::block) return {};
@@ -267,10 +277,17 @@ class channel {
   }
 
   absl::StatusOr<std::uint64_t> accept(T&& record, std::unique_lock<std::mutex>&) {
-    if (state_->refuses()) {
+    if (state_->closed) {
+      return absl::FailedPreconditionError("channel: it is closed; push before close()");
+    }
+    if (state_->broken) {
       return absl::FailedPreconditionError(
-          state_->closed ? "channel: it is closed; push before close()"
-                         : "channel: the job that read it has ended; start it again");
+          "channel: the job that read it has ended; start it again");
+    }
+    if (state_->unread) {
+      return absl::FailedPreconditionError(
+          "channel: its job had finished in an earlier run, and reads nothing; give the pipeline a "
+          "new checkpoint directory");
     }
     state_->waiting.push_back(std::move(record));
     if (state_->wake && state_->waiting.size() == 1) state_->wake();

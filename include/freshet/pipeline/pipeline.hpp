@@ -49,6 +49,9 @@ class pipeline {
                   }) {
       fresh.unpromised = description.unpromised();
     }
+    if constexpr (requires { description.abandon(); }) {
+      fresh.abandon = [description] { description.abandon(); };
+    }
     fresh.make = [description = std::move(description)] {
       return std::make_unique<detail::source_head<Description>>(description);
     };

@@ -100,7 +100,8 @@ class source : public source_base {
 /// A value that describes a source of `D::value_type`. It may also offer `describe()`: how it
 /// reads, as text; a checkpoint is refused when that has changed. And `unpromised()`: the names, if
 /// any, of what makes its records depend on more than its log (a vector of strings), for
-/// `run_summary::unpromised`.
+/// `run_summary::unpromised`. And `abandon()`: called instead of `open` when the job had finished
+/// in an earlier run, so that it will not be read; for what others may be waiting at.
 template <class D>
 concept source_description = std::copy_constructible<D> && requires(const D& description) {
   typename D::value_type;
