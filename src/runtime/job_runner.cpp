@@ -248,7 +248,7 @@ absl::StatusOr<window_explanation> job_runner::explain(std::string_view window,
         ended_changed_.notify_all();
       });
     }
-    ended_changed_.wait_for(lock, std::min(at_most, long_wait),
+    ended_changed_.wait_for(lock, std::clamp(at_most, duration::zero(), long_wait),
                             [&] { return mine->unanswered == 0 || ended_; });
     if (mine->unanswered == 0) {
       return explain_window(*graph_, mine->frontiers, *id, span);
@@ -270,8 +270,11 @@ window_explanation job_runner::explain_after_end(node_id window, const window_sp
 }
 
 bool job_runner::ended_within(duration at_most) {
+  // Longer waits, and those into the far past, may overflow the clock they are measured with.
+  constexpr duration long_wait = std::chrono::years(100);
   std::unique_lock lock(ended_mutex_);
-  return ended_changed_.wait_for(lock, at_most, [this] { return closed_; });
+  return ended_changed_.wait_for(lock, std::clamp(at_most, duration::zero(), long_wait),
+                                 [this] { return closed_; });
 }
 
 void job_runner::note_finished(task& which) {
