@@ -13,6 +13,7 @@
 #include <freshet/core/columns.hpp>
 #include <freshet/core/fields.hpp>
 #include <freshet/core/hash.hpp>
+#include <freshet/core/key_group.hpp>
 #include <freshet/core/latency_histogram.hpp>
 #include <freshet/core/record.hpp>
 #include <freshet/core/time.hpp>

@@ -115,7 +115,8 @@ constexpr std::uint64_t stable_hash(const Key& key) {
 
 /// The key group of a hash: the high half of the 128-bit product `hash * groups`, which splits the
 /// hashes into `groups` equal and contiguous ranges. The low half, `hash * groups` in 64 bits, is
-/// uniform within the group: a table may take its slot from that one's high bits.
+/// uniform within the group: a table may take its slot from that one's high bits. Which keys share
+/// an instance of an operator is decided by `key_group_of` of key_group.hpp: this with 128 groups.
 /// \pre    groups > 0.
 /// \return a group in [0, groups), growing with `hash`.
 constexpr std::uint32_t key_group(std::uint64_t hash, std::uint32_t groups) noexcept {
