@@ -93,13 +93,10 @@ class process_operator final : public resumable_operator<T, Out> {
       if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
         behind = rows.behind[cursor++].entry_frontier;
       }
-      if (follows_log && rows.entry_frontiers[row] > core_.frontier) {
-        while (!fire_event_timers(rows.entry_frontiers[row])) {
-        }
-        core_.frontier = rows.entry_frontiers[row];
-      }
+      advance_to(follows_log ? rows.entry_frontiers[row] : core_.frontier);
       process_row(rows, row, behind);
     }
+    advance_to(core_.frontier);
     flush();
     arm();
   }
@@ -148,7 +145,7 @@ class process_operator final : public resumable_operator<T, Out> {
     auto summary = from_bytes<process_summary<shared>>(from.summary());
     if (!summary.ok()) from.fail(summary.status());
     core_.frontier = summary->frontier;
-    core_.now.event_time = summary->frontier;
+    promised_ = core_.now.event_time = core_.frontier;
     core_.now.processing_time = this->context().task->now();
     this->restore_watermark(summary->frontier);
     core_.used_processing_time = summary->used_processing_time;
@@ -180,7 +177,7 @@ class process_operator final : public resumable_operator<T, Out> {
     if (frontier > core_.frontier || core_.event_queue.due(frontier)) {
       core_.now.processing_time = this->context().task->now();
       if (!fire_event_timers(frontier)) return false;
-      core_.frontier = std::max(core_.frontier, frontier);
+      promised_ = core_.frontier = std::max(core_.frontier, frontier);
     }
     arm();
     return true;
@@ -263,15 +260,24 @@ class process_operator final : public resumable_operator<T, Out> {
     fanout_ = frame.fanout;
   }
 
+  /// Fires what is due before the next record, also timers that were set for the past.
+  void advance_to(timestamp frontier) {
+    if (frontier <= core_.frontier && !core_.event_queue.due(core_.frontier)) return;
+    const timestamp reached = std::max(core_.frontier, frontier);
+    while (!fire_event_timers(reached)) {
+    }
+    promised_ = core_.frontier = reached;
+  }
+
   /// Fires what is due at `frontier`; false when a slice is done and there is more.
   bool fire_event_timers(timestamp frontier) {
     for (std::size_t calls = 0; core_.event_queue.due(frontier); ++calls) {
       if (calls == slice_calls) return false;
       auto entry = core_.event_queue.pop();
-      // While a timer fires, the watermark is what it waited for.
-      const timestamp promised = core_.frontier;
-      core_.frontier = std::max(promised, entry.when);
-      fire(entry, time_domain::event_time, promised);
+      // While a timer fires, the watermark is what it waited for. Downstream has not been promised
+      // as much yet, whatever other timers have fired in between.
+      core_.frontier = std::max(core_.frontier, entry.when);
+      fire(entry, time_domain::event_time, promised_);
     }
     return true;
   }
@@ -360,6 +366,7 @@ class process_operator final : public resumable_operator<T, Out> {
   process_core<key, Out, Tags...> core_;
   keyed_table<key, slot> table_;
   broadcast_inlet broadcast_;
+  timestamp promised_ = timestamp_min;  ///< The watermark before the timers that fire.
   position last_;
   std::uint32_t fanout_ = 0;
   std::size_t barriers_ = 0;
