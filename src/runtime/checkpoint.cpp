@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -31,7 +32,8 @@ std::string state_prefix(std::uint32_t state) {
 
 class draft_writer final : public state_writer {
  public:
-  draft_writer(snapshot_draft& draft, operator_record& record) : draft_(draft), record_(record) {}
+  draft_writer(snapshot_draft& draft, std::uint32_t state, instance_record& record)
+      : draft_(draft), state_(state), record_(record) {}
 
   void put(std::uint64_t hash, std::string_view key, timestamp expires_at,
            std::string_view value) override {
@@ -52,39 +54,64 @@ class draft_writer final : public state_writer {
   std::string row_key(std::uint64_t hash, std::string_view key) const {
     std::string bytes;
     bytes.reserve(key_prefix_bytes + key.size());
-    append_big_endian(bytes, record_.state);
+    append_big_endian(bytes, state_);
     append_big_endian(bytes, hash);
     bytes.append(key);
     return bytes;
   }
 
   snapshot_draft& draft_;
-  operator_record& record_;
+  std::uint32_t state_;
+  instance_record& record_;
 };
+
+using row_function = std::function<void(std::uint64_t, std::string_view, std::string_view)>;
+
+/// Until then no row of the operator has expired.
+timestamp smallest_frontier(const operator_record& of) {
+  timestamp smallest = timestamp_max;
+  for (const instance_record& each : of.instances) smallest = std::min(smallest, each.frontier);
+  return smallest;
+}
 
 class record_reader final : public state_reader {
  public:
-  record_reader(state_backend& backend, const operator_record& record, std::string place)
-      : backend_(backend), record_(record), place_(std::move(place)) {}
+  record_reader(state_backend& backend, const operator_record& record, const key_group_set& own,
+                std::string place)
+      : backend_(backend), record_(record), own_(own), place_(std::move(place)) {
+    if (record_.instances.empty()) fail("it has no instance");
+    frontiers_.fill(smallest_frontier(record_));
+    for (const instance_record& each : record_.instances) {
+      for (std::uint32_t group = 0; group < key_groups; ++group) {
+        if (each.groups.contains_group(group)) frontiers_[group] = each.frontier;
+      }
+    }
+  }
 
-  std::string_view summary() const override { return record_.summary; }
+  std::vector<std::string_view> summaries() const override {
+    std::vector<std::string_view> all;
+    for (const instance_record& each : record_.instances) all.push_back(each.summary);
+    return all;
+  }
+  bool owns(std::uint64_t hash) const override { return own_.contains(hash); }
+  timestamp frontier_of(std::uint64_t hash) const override {
+    return frontiers_[key_group_of(hash)];
+  }
 
-  void rows(
-      const std::function<void(std::uint64_t, std::string_view, std::string_view)>& row) override {
-    check(backend_.scan(state_prefix(record_.state),
-                        [&](std::string_view key, std::string_view value) -> absl::Status {
-                          if (key.size() < key_prefix_bytes || value.size() < expiry_bytes) {
-                            fail("a row is too short");
-                          }
-                          // Rows that had expired at the commit may or may not be gone by now.
-                          if (decode_expiry(value) <= record_.frontier) return absl::OkStatus();
-                          std::uint64_t hash = 0;
-                          for (std::size_t i = 4; i < key_prefix_bytes; ++i) {
-                            hash = hash << 8 | static_cast<unsigned char>(key[i]);
-                          }
-                          row(hash, key.substr(key_prefix_bytes), value.substr(expiry_bytes));
-                          return absl::OkStatus();
-                        }));
+  void rows(const row_function& row) override {
+    const std::string prefix = state_prefix(record_.state);
+    if (own_ == key_group_set::all()) {
+      scan(prefix, row);
+      return;
+    }
+    // The first byte of a hash names its key group, and one bit more.
+    static_assert(key_groups == 128);
+    for (std::uint32_t group = 0; group < key_groups; ++group) {
+      if (!own_.contains_group(group)) continue;
+      for (std::uint32_t byte = 2 * group; byte < 2 * group + 2; ++byte) {
+        scan(prefix + static_cast<char>(byte), row);
+      }
+    }
   }
 
   [[noreturn]] void fail(std::string_view reason) const override {
@@ -93,8 +120,24 @@ class record_reader final : public state_reader {
   }
 
  private:
+  void scan(std::string_view prefix, const row_function& row) {
+    check(backend_.scan(prefix, [&](std::string_view key, std::string_view value) -> absl::Status {
+      if (key.size() < key_prefix_bytes || value.size() < expiry_bytes) fail("a row is too short");
+      std::uint64_t hash = 0;
+      for (std::size_t i = state_number_bytes; i < key_prefix_bytes; ++i) {
+        hash = hash << 8 | static_cast<unsigned char>(key[i]);
+      }
+      // Rows that had expired at the commit may or may not be gone by now.
+      if (decode_expiry(value) <= frontier_of(hash)) return absl::OkStatus();
+      row(hash, key.substr(key_prefix_bytes), value.substr(expiry_bytes));
+      return absl::OkStatus();
+    }));
+  }
+
   state_backend& backend_;
   const operator_record& record_;
+  key_group_set own_;
+  std::array<timestamp, key_groups> frontiers_{};  ///< Of who had the group at the commit.
   std::string place_;
 };
 
@@ -129,6 +172,12 @@ bool may_be_dropped(const operator_record& record) {
 
 }  // namespace
 
+void snapshot_draft::add(snapshot_draft other) {
+  changes.insert(changes.end(), std::make_move_iterator(other.changes.begin()),
+                 std::make_move_iterator(other.changes.end()));
+  for (auto& [node, of_node] : other.instances) instances[node].merge(std::move(of_node));
+}
+
 std::string state_identity(const node& of) {
   const bool keeps_state = of.is == node::role::operation &&
                            (of.named || of.kind == "event_time" || !of.state_name.empty());
@@ -151,6 +200,12 @@ absl::Status checkpointer::open() {
                       graph_.place(id)));
     }
   }
+  absl::Status wrong = open_commit();
+  if (wrong.ok()) number_states();
+  return wrong;
+}
+
+absl::Status checkpointer::open_commit() {
   absl::StatusOr<std::unique_ptr<state_backend>> backend =
       options_.checkpoint.backend
           ? options_.checkpoint.backend()
@@ -178,6 +233,12 @@ absl::Status checkpointer::open() {
                         fmt::format("{}: {}", place(), std::string(decoded.status().message())));
   }
   found_ = *std::move(decoded);
+  if (found_->key_groups != key_groups) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: its state has {} key groups, this build has {}; rerun with the build that "
+                    "wrote it",
+                    place(), found_->key_groups, key_groups));
+  }
   newest_ = *found_;
   if (absl::Status wrong = match_operators(); !wrong.ok()) return wrong;
   return match_ends();
@@ -212,6 +273,16 @@ absl::Status checkpointer::match_operators() {
     }
   }
   return absl::OkStatus();
+}
+
+/// Gives the states that are new a number that none before has.
+void checkpointer::number_states() {
+  std::uint32_t next = 0;
+  for (const auto& [identity, number] : states_) next = std::max(next, number + 1);
+  for (const node& each : graph_.nodes()) {
+    const std::string identity = state_identity(each);
+    if (!identity.empty() && states_.emplace(identity, next).second) ++next;
+  }
 }
 
 absl::Status checkpointer::match_ends() const {
@@ -283,42 +354,31 @@ const operator_record* checkpointer::found_operator(const std::string& identity)
   return nullptr;
 }
 
-void checkpointer::restore(node_id node, runtime_operator& to) {
+void checkpointer::restore(node_id node, const key_group_set& groups, runtime_operator& to) {
   const std::string identity = state_identity(graph_.nodes()[node]);
   if (identity.empty()) return;
   const operator_record* record = found_operator(identity);
   if (record == nullptr) return;
-  record_reader reader(*backend_, *record, fmt::format("{}: {}", place(), identity));
+  record_reader reader(*backend_, *record, groups, fmt::format("{}: {}", place(), identity));
   to.restore(reader);
 }
 
-void checkpointer::number_states() {
-  for (const node& each : graph_.nodes()) {
-    const std::string identity = state_identity(each);
-    if (!identity.empty()) states_.emplace(identity, static_cast<std::uint32_t>(states_.size()));
-  }
-}
-
-void checkpointer::collect(node_id node, runtime_operator& from, snapshot_draft& into) const {
-  const auto& described = graph_.nodes()[node];
-  const std::string identity = state_identity(described);
-  if (identity.empty()) return;
-  operator_record& record = into.operators[node];
-  record.kind = described.kind;
-  record.name = state_name(described);
-  record.format = described.format;
-  record.state = states_.at(identity);
-  draft_writer writer(into, record);
+void checkpointer::collect(node_id node, std::size_t instance, const key_group_set& groups,
+                           runtime_operator& from, snapshot_draft& into) const {
+  const std::string identity = state_identity(graph_.nodes()[node]);
+  if (!enabled() || identity.empty()) return;
+  instance_record& record = into.instances[node][instance];
+  record.groups = groups;
+  draft_writer writer(into, states_.at(identity), record);
   from.snapshot(writer);
 }
 
-void snapshot_draft::add(snapshot_draft more) {
-  if (changes.empty()) {
-    changes = std::move(more.changes);
-  } else {
-    std::move(more.changes.begin(), more.changes.end(), std::back_inserter(changes));
-  }
-  operators.merge(more.operators);
+operator_record checkpointer::record_of(node_id id,
+                                        std::map<std::size_t, instance_record> instances) const {
+  const node& of = graph_.nodes()[id];
+  operator_record record{of.kind, state_name(of), of.format, states_.at(state_identity(of)), {}};
+  for (auto& [number, each] : instances) record.instances.push_back(std::move(each));
+  return record;
 }
 
 absl::Status checkpointer::commit(snapshot_draft draft, std::vector<source_record> sources,
@@ -326,14 +386,15 @@ absl::Status checkpointer::commit(snapshot_draft draft, std::vector<source_recor
                                   std::vector<counter_record> counters, bool finished) {
   manifest next;
   next.epoch = newest_.epoch + 1;
-  next.key_groups = newest_.epoch == 0 ? key_groups_default : newest_.key_groups;
+  next.key_groups = key_groups;
   next.finished = finished;
   next.sources = std::move(sources);
   next.sinks = std::move(sinks);
   next.counters = std::move(counters);
   std::vector<state_horizon> horizons;
-  for (auto& [id, record] : draft.operators) {
-    horizons.push_back({record.state, record.frontier});
+  for (auto& [id, instances] : draft.instances) {
+    operator_record record = record_of(id, std::move(instances));
+    horizons.push_back({record.state, smallest_frontier(record)});
     next.operators.push_back(std::move(record));
   }
   absl::Status committed =

@@ -2,11 +2,12 @@
 //
 // The order of a commit: sinks prepare, then one atomic step of the backend makes rows and manifest
 // durable, then sinks publish. A crash before that step leaves the previous commit; a crash after
-// it repeats the publishing. Threads: one.
+// it repeats the publishing. Threads: one, but for `collect`.
 #pragma once
 
 #include "manifest.hpp"
 
+#include <freshet/core/key_group.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/graph.hpp>
 #include <freshet/pipeline/run_options.hpp>
@@ -15,6 +16,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -32,11 +34,13 @@ std::string state_identity(const node& of);
 /// What a barrier collects on its way.
 class snapshot_draft {
  public:
-  std::vector<state_change> changes;
-  std::map<node_id, operator_record> operators;
+  /// Takes what the barrier has collected on another way. \pre no instance of an operator is in
+  /// both.
+  void add(snapshot_draft other);
 
-  /// Adds another task's part.
-  void add(snapshot_draft more);
+  std::vector<state_change> changes;
+  /// By node, then by the number of the instance.
+  std::map<node_id, std::map<std::size_t, instance_record>> instances;
 };
 
 class checkpointer {
@@ -55,15 +59,14 @@ class checkpointer {
   std::optional<source_commit> source(std::string_view name) const;
   std::optional<std::string_view> sink_token(std::string_view name) const;
 
-  /// Gives a node's operator its state back. Throws `job_failure` when the bytes are damaged.
-  void restore(node_id node, runtime_operator& to);
+  /// Gives an instance of a node's operator its part of the state back: `groups` are its own now,
+  /// whoever had them at the commit. Throws `job_failure` when the bytes are damaged.
+  void restore(node_id node, const key_group_set& groups, runtime_operator& to);
 
-  /// Takes an operator's part of a snapshot.
-  /// From any thread, for different operators at once. \pre `number_states` was called.
-  void collect(node_id node, runtime_operator& from, snapshot_draft& into) const;
-
-  /// Gives every state of the graph a number. Before any snapshot.
-  void number_states();
+  /// Takes an instance's part of a snapshot. `groups`: the key groups that it owns, which no other
+  /// instance of a keyed operator does. Threads: any, with a draft of their own.
+  void collect(node_id node, std::size_t instance, const key_group_set& groups,
+               runtime_operator& from, snapshot_draft& into) const;
 
   /// The atomic step.
   absl::Status commit(snapshot_draft draft, std::vector<source_record> sources,
@@ -77,9 +80,12 @@ class checkpointer {
   void close() { backend_.reset(); }
 
  private:
+  absl::Status open_commit();
   absl::Status match_operators();
+  void number_states();
   absl::Status match_ends() const;
   const operator_record* found_operator(const std::string& identity) const;
+  operator_record record_of(node_id id, std::map<std::size_t, instance_record> instances) const;
   std::string place() const;
 
   const graph& graph_;

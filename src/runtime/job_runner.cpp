@@ -54,9 +54,6 @@ absl::Status job_runner::check_options() const {
     return wrong(fmt::format("parallelism is {}, wanted 1 to {}; give the number of cores to use",
                              options_.parallelism, key_groups));
   }
-  if (options_.parallelism > 1 && checkpointer_.enabled()) {
-    return wrong("checkpoints with parallelism above 1 are not there yet; leave one of them out");
-  }
   if (options_.channel_batches == 0) {
     return wrong("channel_batches is 0, so that nothing could pass; give at least 1");
   }
@@ -95,7 +92,6 @@ absl::Status job_runner::open() {
   if (absl::Status wrong = checkpointer_.open(); !wrong.ok()) return wrong;
   try {
     const inside_mark mark;
-    checkpointer_.number_states();
     tasks_ = std::make_unique<task_set>(*graph_, counters_, checkpointer_, options_);
     summary_.resumed = checkpointer_.found().has_value();
     summary_.nothing_to_do = summary_.resumed && checkpointer_.found()->finished;

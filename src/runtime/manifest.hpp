@@ -4,6 +4,7 @@
 #pragma once
 
 #include <freshet/core/codec.hpp>
+#include <freshet/core/key_group.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/source_head.hpp>
 
@@ -17,16 +18,23 @@
 
 namespace freshet::detail {
 
-/// One operator's state: which rows are its own, what they look like, and its small state.
+/// One instance of an operator: how far it had come, its small state, and whose keys it had.
+struct instance_record {
+  timestamp frontier = timestamp_min;  ///< At which rows of its key groups expire.
+  std::string summary;
+  key_group_set groups;
+};
+BOOST_DESCRIBE_STRUCT(instance_record, (), (frontier, summary, groups))
+
+/// One operator's state: which rows are its own, what they look like, and its instances.
 struct operator_record {
   std::string kind;
   std::string name;
   std::string format;       ///< Fingerprint: compared before anything is restored.
   std::uint32_t state = 0;  ///< The number that begins the keys of its rows.
-  timestamp frontier = timestamp_min;
-  std::string summary;
+  std::vector<instance_record> instances;
 };
-BOOST_DESCRIBE_STRUCT(operator_record, (), (kind, name, format, state, frontier, summary))
+BOOST_DESCRIBE_STRUCT(operator_record, (), (kind, name, format, state, instances))
 
 struct source_record {
   std::string name;
@@ -60,7 +68,7 @@ BOOST_DESCRIBE_STRUCT(counter_record, (),
 
 struct manifest {
   std::uint64_t epoch = 0;       ///< Counts the commits of the job, from 1.
-  std::uint32_t key_groups = 0;  ///< Fixed when state is first written.
+  std::uint32_t key_groups = 0;  ///< How many there are; fixed when state is first written.
   bool finished = false;         ///< The input has ended and every window has closed.
   bool published = false;        ///< And every sink has completed its output.
   std::vector<source_record> sources;
@@ -71,14 +79,11 @@ struct manifest {
 BOOST_DESCRIBE_STRUCT(manifest, (),
                       (epoch, key_groups, finished, published, sources, operators, sinks, counters))
 
-/// Key groups of a new job.
-inline constexpr std::uint32_t key_groups_default = 128;
-
 /// `manifest` in bytes: a magic word, the version of this format, the value, and its checksum.
 std::string encode_manifest(const manifest& of);
 
 /// The reverse. Errors: DataLoss for anything that `encode_manifest` does not write,
-/// FailedPrecondition for a newer version.
+/// FailedPrecondition for another version.
 absl::StatusOr<manifest> decode_manifest(std::string_view bytes);
 
 }  // namespace freshet::detail

@@ -34,9 +34,9 @@ absl::Status head::open_source(std::uint32_t number) {
   source_ = *opened;
   board_.source = number;
   board_.names = source_->splits();
+  board_.mine.assign(board_.names.size(), true);
   board_.frontiers.assign(board_.names.size(), timestamp_min);
   board_.silent_at.assign(board_.names.size(), std::nullopt);
-  board_.mine.assign(board_.names.size(), true);
   if (board_.names.empty() || board_.names.size() >= splits_per_source_max) {
     return absl::InvalidArgumentError(
         fmt::format("{}: {} splits, wanted 1 to {}; give at least one file or partition, or fewer "

@@ -84,6 +84,7 @@ void task::connect(const exchange& way, const std::vector<task*>& above,
   std::vector<std::vector<channel*>> leaving(above.size());
   for (std::size_t lower = 0; lower < below.size(); ++lower) {
     arrival& into = below[lower]->arrivals_.emplace_back();
+    if (way.how == distribution::by_key) below[lower]->own(owners);
     for (std::size_t upper = 0; upper < above.size(); ++upper) {
       if (one_each && upper % below.size() != lower) continue;
       into.channels.push_back(
@@ -110,6 +111,13 @@ void task::connect(const exchange& way, const std::vector<task*>& above,
     leaves.sender =
         out.make_sender({leaving[upper].begin(), leaving[upper].end()}, spread_of(way.how), owners);
     out.attach(leaves.sender->input());
+  }
+}
+
+void task::own(const key_group_owners& owners) {
+  groups_ = {};
+  for (std::uint32_t group = 0; group < key_groups; ++group) {
+    if (owners[group] == number_) groups_.insert_group(group);
   }
 }
 
@@ -163,7 +171,7 @@ void task::open(const std::function<std::size_t(node_id)>& splits_of) {
     running_.push_back(source);
   }
   if (!in_.checkpoints.found()) return;
-  for (const member& each : members_) in_.checkpoints.restore(each.node, *each.op);
+  for (const member& each : members_) in_.checkpoints.restore(each.node, groups_, *each.op);
 }
 
 void task::start_sinks() {
@@ -508,7 +516,7 @@ void task::defer(runtime_operator& unfinished) {
 void task::take_snapshot(runtime_operator& of) {
   if (collecting_ == nullptr) return;
   const node_id node = members_[index_of_operator_.at(&of)].node;
-  in_.checkpoints.collect(node, of, collecting_->draft);
+  in_.checkpoints.collect(node, number_, groups_, of, collecting_->draft);
 }
 
 std::function<void()> task::waker() {

@@ -182,6 +182,7 @@ class task final : public task_services {
 
   void connect_members();
   void give_context(const member& to, bool single_split);
+  void own(const key_group_owners& owners);
   bool follows_single_split(node_id below,
                             const std::function<std::size_t(node_id)>& splits_of) const;
   void start();
@@ -204,7 +205,8 @@ class task final : public task_services {
   const task_environment& in_;
   const std::size_t stage_;
   const std::size_t number_;
-  std::vector<member> members_;  ///< Those further up first.
+  std::vector<member> members_;                  ///< Those further up first.
+  key_group_set groups_ = key_group_set::all();  ///< Whose keys are here.
   std::unordered_map<node_id, std::size_t> index_of_;
   std::unordered_map<const runtime_operator*, std::size_t> index_of_operator_;
   std::vector<std::pair<node_id, head*>> heads_;

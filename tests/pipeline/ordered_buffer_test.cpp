@@ -32,7 +32,9 @@ struct saved_rows final : fr::detail::state_writer, fr::detail::state_reader {
     all.erase({hash, std::string(key)});
   }
   void summary(std::string, fr::timestamp) override {}
-  std::string_view summary() const override { return {}; }
+  std::vector<std::string_view> summaries() const override { return {{}}; }
+  bool owns(std::uint64_t) const override { return true; }
+  fr::timestamp frontier_of(std::uint64_t) const override { return fr::timestamp_min; }
   void rows(
       const std::function<void(std::uint64_t, std::string_view, std::string_view)>& row) override {
     for (const auto& [key, each] : all) row(key.first, key.second, each.value);

@@ -35,7 +35,7 @@ struct reporting {
 
 }  // namespace
 
-TEST_CASE("0002: rows of timers of one moment are all on time", "[regression][process]") {
+TEST_CASE("0003: rows of timers of one moment are all on time", "[regression][process]") {
   fr::testing::harness h;
   const auto in = h.input<reading>("readings");
   const auto reports =

@@ -9,11 +9,13 @@
 #include <freshet/pipeline/detail/count_panes.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/window_row.hpp>
 #include <freshet/state/keyed_table.hpp>
 
 #include <boost/describe/class.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -65,7 +67,8 @@ class count_window_operator final : public unary_operator<T, Row> {
 
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(count_window_summary{watermark_}), watermark_);
-    table_.take_changes(
+    write_rows(
+        table_, to,
         [&](std::uint64_t hash, const key& of, const key_state& kept) {
           to.put(hash, to_bytes(of), timestamp_max, to_bytes(kept));
         },
@@ -73,9 +76,10 @@ class count_window_operator final : public unary_operator<T, Row> {
   }
 
   void restore(state_reader& from) override {
-    auto summary = from_bytes<count_window_summary>(from.summary());
-    if (!summary.ok()) from.fail(summary.status());
-    watermark_ = summary->watermark;
+    // The end of input, at which rests fire, comes to all instances before the same barrier.
+    for (const count_window_summary& each : read_summaries<count_window_summary>(from)) {
+      watermark_ = std::max(watermark_, each.watermark);
+    }
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       auto of = from_bytes<key>(key_bytes);
       if (!of.ok()) from.fail(of.status());

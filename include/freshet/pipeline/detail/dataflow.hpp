@@ -46,25 +46,37 @@ void check(const absl::Status& status);
 
 class runtime_operator;
 
-/// Receives one operator's part of a snapshot.
+/// Receives one instance's part of a snapshot.
 class state_writer {
  public:
   virtual ~state_writer() = default;
+  /// Whether it wants every row that the instance has, and not only what changed since the last
+  /// snapshot. Then nothing is erased, and the instance's record of changes stays as it was: the
+  /// next snapshot of changes is the same as if this one had not been.
+  virtual bool everything() const { return false; }
   /// One state row; rows of equal hash are told apart by `key`. `expires_at`: the watermark of this
   /// operator from which on the row is no longer wanted.
   virtual void put(std::uint64_t hash, std::string_view key, timestamp expires_at,
                    std::string_view value) = 0;
   virtual void erase(std::uint64_t hash, std::string_view key) = 0;
-  /// The operator's small state, replaced as a whole by every snapshot, and its watermark.
+  /// The instance's small state, replaced as a whole by every snapshot, and its watermark. What it
+  /// holds of single keys names their hashes, so that it can be split.
   virtual void summary(std::string bytes, timestamp frontier) = 0;
 };
 
-/// Gives an operator back what its `snapshot` wrote.
+/// Gives an instance of an operator its part of what `snapshot` wrote: by instances that had the
+/// keys before, as many as there were then.
 class state_reader {
  public:
   virtual ~state_reader() = default;
-  virtual std::string_view summary() const = 0;
-  /// Every row that has not expired, ascending by (hash, key).
+  /// What each instance wrote, also those whose keys are others' now. At least one.
+  virtual std::vector<std::string_view> summaries() const = 0;
+  /// Whether the key with this hash belongs to the instance that restores.
+  virtual bool owns(std::uint64_t hash) const = 0;
+  /// The watermark of the instance that had the key with this hash: rows are as of then. Those of
+  /// several instances may differ, by the clock or by inputs that were idle.
+  virtual timestamp frontier_of(std::uint64_t hash) const = 0;
+  /// Every row of an own key that had not expired, ascending by (hash, key).
   virtual void rows(const std::function<void(std::uint64_t hash, std::string_view key,
                                              std::string_view value)>& row) = 0;
   /// Ends the restore: what was read is not what `snapshot` writes.
@@ -113,8 +125,10 @@ class runtime_operator {
   virtual outlet_base& output(std::size_t port) = 0;
 
   virtual void open(const operator_context& context) { context_ = context; }
-  /// Called after `open`, before any data, when there is a commit to go on from.
+  /// Called after `open`, before any data, when there is something to go on from: a commit, or what
+  /// other instances of the operator hand over while they run. Must not emit.
   virtual void restore(state_reader&) {}
+  /// Called when no emission is unfinished.
   virtual void snapshot(state_writer&) {}
   /// The deadline given to `task_services::call_at` has come, and is gone. Called between batches,
   /// when no emission is unfinished; may emit. `now`: processing time.

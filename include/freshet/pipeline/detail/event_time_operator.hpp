@@ -9,6 +9,7 @@
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/frontier_combiner.hpp>
 #include <freshet/pipeline/detail/jump_guard.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/split_board.hpp>
 #include <freshet/window/watermark.hpp>
 
@@ -47,8 +48,9 @@ struct split_frontier {
 template <class GeneratorState>
 struct event_time_state {
   timestamp combined = timestamp_min;
+  std::vector<bool> mine;  ///< Which splits the instance had read; it knows nothing of the others.
   std::vector<split_frontier<GeneratorState>> splits;
-  BOOST_DESCRIBE_CLASS(event_time_state, (), (combined, splits), (), ())
+  BOOST_DESCRIBE_CLASS(event_time_state, (), (combined, mine, splits), (), ())
 };
 
 template <class T, class Time, class Generator>
@@ -73,30 +75,34 @@ class event_time_operator final : public unary_operator<T, T>,
   void listen(split_board& board) override {
     board_ = &board;
     board_->timed = true;
+    state_.mine = board.mine;
     state_.splits.resize(board.names.size());
-    minimum_ = frontier_minimum(board.names.size());
+    start_minimum();
     silent_since_.resize(board.names.size());
     only_refused_.assign(board.names.size(), false);
-    for (std::size_t split = 0; split < board.names.size(); ++split) {
-      if (!board.mine[split]) (void)minimum_.finish(split);
-    }
   }
 
   const frontier_minimum& combined() const override { return minimum_; }
 
   void restore(state_reader& from) override {
-    auto restored = from_bytes<event_time_state<typename Generator::state>>(from.summary());
-    if (!restored.ok()) from.fail(restored.status());
-    if (restored->splits.size() > state_.splits.size()) from.fail("it knows more splits");
-    restored->splits.resize(state_.splits.size());
-    state_ = std::move(*restored);
+    // An instance whose splits have all ended has promised everything, for those alone.
+    state_.combined = timestamp_max;
+    std::vector<bool> known(state_.splits.size(), false);
+    for (auto& each : read_summaries<event_time_state<typename Generator::state>>(from)) {
+      if (each.splits.size() > state_.splits.size()) from.fail("it knows more splits");
+      if (each.mine.size() != each.splits.size()) from.fail("it has splits of nobody");
+      state_.combined = std::min(state_.combined, each.combined);
+      for (std::size_t split = 0; split < each.splits.size(); ++split) {
+        if (!each.mine[split]) continue;
+        if (known[split]) from.fail("a split was read twice");
+        known[split] = true;
+        if (state_.mine[split]) state_.splits[split] = std::move(each.splits[split]);
+      }
+    }
     for (std::size_t split = 0; split < state_.splits.size(); ++split) {
       board_->frontiers[split] = state_.splits[split].promised;
     }
-    minimum_.restore(state_.combined, board_->frontiers);
-    for (std::size_t split = 0; split < state_.splits.size(); ++split) {
-      if (state_.splits[split].ended) (void)minimum_.finish(split);
-    }
+    start_minimum();
   }
 
   void snapshot(state_writer& to) override {
@@ -152,6 +158,7 @@ class event_time_operator final : public unary_operator<T, T>,
         return;
       case control::kind::end:
         for (std::size_t split = 0; split < state_.splits.size(); ++split) {
+          if (!state_.mine[split]) continue;
           state_.splits[split].ended = true;
           publish(minimum_.finish(split));
         }
@@ -298,6 +305,15 @@ class event_time_operator final : public unary_operator<T, T>,
       }
       return true;
     });
+  }
+
+  /// Begins with what the state says. Splits that have ended, or that others read, have no say.
+  void start_minimum() {
+    minimum_ = frontier_minimum(state_.splits.size());
+    minimum_.restore(state_.combined, board_->frontiers);
+    for (std::size_t split = 0; split < state_.splits.size(); ++split) {
+      if (!state_.mine[split] || state_.splits[split].ended) (void)minimum_.finish(split);
+    }
   }
 
   void wake(std::size_t split) {

@@ -10,6 +10,7 @@
 
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/aggregate_set.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
 #include <freshet/pipeline/detail/window_times.hpp>
 #include <freshet/state/keyed_table.hpp>
@@ -96,7 +97,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
         to.add({key, span, parts_.result(of_key)}, hash, std::nullopt);
       });
       if (times_.closes_at(span) > frontier) {
-        fired_.insert(std::move(fired));
+        keep_fired(std::move(fired));
       } else {
         recycle(std::move(fired.mapped()));
       }
@@ -126,7 +127,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
     snapshot_windows(fired_, 1, to);
   }
 
-  void restore(state_reader& from, timestamp watermark) {
+  void restore(state_reader& from, timestamp) {
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       auto key = from_bytes<std::pair<Key, window_span>>(key_bytes);
       if (!key.ok()) from.fail(key.status());
@@ -135,7 +136,8 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
       const window_span& span = key->second;
       auto& [of_key, panes] = *stored;
       if (panes > 1) panes_[span].insert_restored(hash, key->first, panes);
-      auto& known = times_.fires_at(span) <= watermark ? fired_ : open_;
+      // The row does not tell, because firing does not change it.
+      auto& known = times_.fires_at(span) <= from.frontier_of(hash) ? fired_ : open_;
       known[span].insert_restored(hash, std::move(key->first), std::move(of_key));
     });
   }
@@ -155,7 +157,8 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   void snapshot_windows(windows& all, std::uint32_t panes, state_writer& to) {
     for (auto& [span, keys] : all) {
       const auto counted = panes_.find(span);
-      keys.take_changes(
+      write_rows(
+          keys, to,
           [&](std::uint64_t hash, const Key& key, const state& of_key) {
             std::string bytes;
             byte_writer writer(bytes);
@@ -167,6 +170,16 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
           },
           [&](std::uint64_t hash, const Key& key) { to.erase(hash, row_key(key, span)); });
     }
+  }
+
+  /// Keys of a span fire at different times only where they come from instances that had come to
+  /// different watermarks.
+  void keep_fired(typename windows::node_type fired) {
+    auto kept = fired_.insert(std::move(fired));
+    if (kept.inserted) return;
+    kept.node.mapped().for_each([&](std::uint64_t hash, const Key& key, state& of_key) {
+      *kept.position->second.get_or_insert(hash, key).first = std::move(of_key);
+    });
   }
 
   static std::string row_key(const Key& key, const window_span& span) {

@@ -8,6 +8,7 @@
 
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/aggregate_set.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/pane_emitter.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
 #include <freshet/pipeline/detail/window_list.hpp>
@@ -121,7 +122,8 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   }
 
   void snapshot(state_writer& to) {
-    table_.take_changes(
+    write_rows(
+        table_, to,
         [&](std::uint64_t hash, const Key& key, const windows& of_key) {
           to.put(hash, to_bytes(key), times_.closes_at(of_key.last().span),
                  to_bytes(of_key.stored()));
@@ -129,8 +131,9 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
         [&](std::uint64_t hash, const Key& key) { to.erase(hash, to_bytes(key)); });
   }
 
-  void restore(state_reader& from, timestamp watermark) {
-    frontier_ = watermark;
+  /// `done`: up to there everything has fired, for all keys.
+  void restore(state_reader& from, timestamp done) {
+    frontier_ = done;
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       auto key = from_bytes<Key>(key_bytes);
       if (!key.ok()) from.fail(key.status());

@@ -103,8 +103,12 @@ class ordered_buffer {
     return &from.record;
   }
 
-  /// Writes what has come since the last snapshot.
+  /// Writes what has come since the last snapshot, or all that waits.
   void snapshot(state_writer& to) {
+    if (to.everything()) {
+      write_all(to);
+      return;
+    }
     for (const erased_row& each : erased_) to.erase(each.hash, key_of(each.number));
     erased_.clear();
     if (!fresh_.empty()) settle();
@@ -275,8 +279,19 @@ class ordered_buffer {
     }
   }
 
+  void write_all(state_writer& to) const {
+    for (const run& each : runs_) {
+      for (std::size_t i = each.begin; i < each.keys.size(); ++i)
+        write(slots_[each.keys[i].slot], to);
+    }
+    for (const turn_key& each : fresh_) write(slots_[each.slot], to);
+  }
+
   void save(slot& from, state_writer& to) {
-    if (std::exchange(from.saved, true)) return;
+    if (!std::exchange(from.saved, true)) write(from, to);
+  }
+
+  void write(const slot& from, state_writer& to) const {
     const turn_record<T>& record = from.record;
     waiting_row<T> row{record.at,          std::nullopt,        record.where.sequence,
                        record.where.split, record.where.fanout, record.value};

@@ -7,6 +7,7 @@
 #include <freshet/core/batch.hpp>
 #include <freshet/core/codec.hpp>
 #include <freshet/core/hash.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/ordered_buffer.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
 
@@ -21,6 +22,7 @@ template <class T>
 class ordered_operator final : public resumable_operator<T, T> {
  public:
   void consume(batch<T>& rows) override {
+    this->catch_up();
     this->count_in(rows.size());
     // State rows are spread by a hash; these have no key.
     rows.hashes.resize(rows.size());
@@ -38,9 +40,7 @@ class ordered_operator final : public resumable_operator<T, T> {
   }
 
   void restore(state_reader& from) override {
-    auto watermark = from_bytes<timestamp>(from.summary());
-    if (!watermark.ok()) from.fail(watermark.status());
-    this->restore_watermark(*watermark);
+    this->restore_watermark(read_summaries<timestamp>(from));
     from.rows([&](std::uint64_t hash, std::string_view key, std::string_view value) {
       if (!waiting_.owns(key)) from.fail("a row of something else");
       waiting_.restore_row(hash, key, value, from);

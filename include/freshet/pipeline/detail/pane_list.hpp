@@ -106,6 +106,12 @@ class pane_list {
     }
   }
 
+  /// Calls the same for every closed pane.
+  template <class ClosedPane>
+  void for_each_closed(ClosedPane&& closed_pane) const {
+    for (std::size_t i = 0; i < closed_; ++i) closed_pane(all_[i].begin, all_[i].fold);
+  }
+
   /// Puts a closed pane back; false unless it is behind those before.
   bool restore(block_pool& pool, timestamp begin, state fold) {
     if (!all_.empty() && begin <= all_.back().begin) return false;

@@ -9,6 +9,7 @@
 #include <freshet/core/codec.hpp>
 #include <freshet/core/time_text.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/process_function.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
 #include <freshet/pipeline/process_context.hpp>
@@ -25,6 +26,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace freshet::detail {
 
@@ -84,6 +86,7 @@ class process_operator final : public resumable_operator<T, Out> {
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {
+    this->catch_up();
     this->count_in(rows.size());
     core_.now.processing_time = this->context().task->now();
     const bool follows_log = this->context().single_split && !rows.entry_frontiers.empty();
@@ -104,6 +107,7 @@ class process_operator final : public resumable_operator<T, Out> {
   bool used_processing_time() const override { return core_.used_processing_time; }
 
   void on_processing_time(timestamp now) override {
+    this->catch_up();
     core_.now.processing_time = now;
     while (core_.processing_queue.due(now)) {
       fire(core_.processing_queue.pop(), time_domain::processing_time, core_.frontier);
@@ -129,7 +133,8 @@ class process_operator final : public resumable_operator<T, Out> {
     to.summary(
         to_bytes(process_summary<shared>{core_.frontier, core_.used_processing_time, shared_}),
         core_.frontier);
-    table_.take_changes(
+    write_rows(
+        table_, to,
         [&](std::uint64_t hash, const key& of, const slot& kept) {
           std::string bytes;
           byte_writer writer(bytes);
@@ -142,14 +147,17 @@ class process_operator final : public resumable_operator<T, Out> {
   }
 
   void restore(state_reader& from) override {
-    auto summary = from_bytes<process_summary<shared>>(from.summary());
-    if (!summary.ok()) from.fail(summary.status());
-    core_.frontier = summary->frontier;
+    auto summaries = read_summaries<process_summary<shared>>(from);
+    std::vector<timestamp> frontiers;
+    for (const auto& each : summaries) {
+      frontiers.push_back(each.frontier);
+      core_.used_processing_time |= each.used_processing_time;
+    }
+    core_.frontier = this->restore_watermark(frontiers);
     promised_ = core_.now.event_time = core_.frontier;
     core_.now.processing_time = this->context().task->now();
-    this->restore_watermark(summary->frontier);
-    core_.used_processing_time = summary->used_processing_time;
-    shared_ = std::move(summary->shared);
+    // Every instance has received the same control records.
+    shared_ = std::move(summaries.front().shared);
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       auto of = from_bytes<key>(key_bytes);
       if (!of.ok()) from.fail(of.status());
@@ -211,6 +219,7 @@ class process_operator final : public resumable_operator<T, Out> {
 
   void apply(const batch<row_of<Broadcast>>& rows) {
     if constexpr (has_broadcast) {
+      this->catch_up();
       this->count_in(rows.size());
       for (std::size_t row = 0; row < rows.size(); ++row) {
         broadcast_context now{std::nullopt, core_.frontier, this->context().task->now()};

@@ -6,6 +6,7 @@
 
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
 #include <freshet/pipeline/detail/window_operator.hpp>
 
@@ -28,6 +29,7 @@ class processing_window_operator final : public resumable_operator<T, typename K
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {
+    this->catch_up();
     this->count_in(rows.size());
     follow_clock(this->context().task->now());
     std::uint64_t unassigned = 0;
@@ -48,6 +50,7 @@ class processing_window_operator final : public resumable_operator<T, typename K
   }
 
   void on_processing_time(timestamp now) override {
+    this->catch_up();
     follow_clock(now);
     arm();
   }
@@ -55,6 +58,7 @@ class processing_window_operator final : public resumable_operator<T, typename K
   void signal(const control& what) override {
     switch (what.what) {
       case control::kind::end:
+        this->catch_up();
         this->context().task->call_at(*this, timestamp_max);
         operator_counters::add(this->context().counters->dropped, kernel_.size());
         this->forward({.what = control::kind::watermark, .frontier = timestamp_max});
@@ -78,11 +82,9 @@ class processing_window_operator final : public resumable_operator<T, typename K
   }
 
   void restore(state_reader& from) override {
-    auto clock = from_bytes<timestamp>(from.summary());
-    if (!clock.ok()) from.fail(clock.status());
-    now_ = *clock;
-    this->restore_watermark(now_);
-    kernel_.restore(from, *clock);
+    const timestamp done = this->restore_watermark(read_summaries<timestamp>(from));
+    now_ = this->watermark();
+    kernel_.restore(from, done);
     arm();
   }
 

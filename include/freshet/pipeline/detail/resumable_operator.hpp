@@ -1,7 +1,11 @@
 // What operators share whose answer to a watermark may be long: it is given in slices. Internal.
 //
 // Between two slices the task may do other things, but nothing overtakes the unfinished answer:
-// what arrives meanwhile waits, and a later watermark only moves the goal. Threads: one task.
+// what arrives meanwhile waits, and a later watermark only moves the goal.
+//
+// Instances that give their keys to one may have come to different watermarks. Of these the largest
+// counts, because it has been promised; the rest of the keys catch up before anything else happens.
+// Threads: one task.
 #pragma once
 
 #include <freshet/core/time.hpp>
@@ -18,6 +22,11 @@ class resumable_operator : public unary_operator<In, Out> {
  public:
   bool resume() override { return advance(); }
 
+  void signal(const control& what) override {
+    catch_up();
+    unary_operator<In, Out>::signal(what);
+  }
+
  protected:
   /// Does what `watermark()` and `frontier` have between them; false when a slice is done and there
   /// is more to do.
@@ -31,7 +40,25 @@ class resumable_operator : public unary_operator<In, Out> {
 
   /// What has been promised upstream and is done here.
   timestamp watermark() const { return watermark_; }
-  void restore_watermark(timestamp frontier) { watermark_ = frontier; }
+  /// `of_instances`: the watermarks of the instances that had the keys. \return the smallest of
+  /// them, up to which everything is done for all keys.
+  timestamp restore_watermark(const std::vector<timestamp>& of_instances) {
+    const auto [least, most] = std::minmax_element(of_instances.begin(), of_instances.end());
+    watermark_ = *most;
+    behind_ = *least < *most;
+    return *least;
+  }
+
+  /// To be called before rows or calls are answered: does for all keys what was done for some
+  /// before a restore. In one go, because what follows may be a barrier.
+  void catch_up() {
+    if (!behind_) return;
+    behind_ = false;
+    target_ = std::max(target_, watermark_);
+    unfinished_ = true;
+    while (!advance()) {
+    }
+  }
 
   void on_watermark(timestamp frontier) override {
     // An equal one passes on as well: after a restart it repeats what is promised already.
@@ -65,6 +92,7 @@ class resumable_operator : public unary_operator<In, Out> {
   timestamp watermark_ = timestamp_min;
   timestamp target_ = timestamp_min;
   bool unfinished_ = false;  ///< On the way from `watermark_` to `target_`.
+  bool behind_ = false;      ///< Some keys may be as of an earlier watermark.
   std::vector<control> waiting_;
 };
 

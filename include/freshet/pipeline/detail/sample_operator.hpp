@@ -6,6 +6,7 @@
 #include <freshet/core/codec.hpp>
 #include <freshet/core/weighted.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/sampling/sampler.hpp>
 
 #include <boost/describe/class.hpp>
@@ -83,10 +84,10 @@ class sample_operator final : public unary_operator<T, sampled<T>> {
   void snapshot(state_writer& to) override { to.summary(to_bytes(state_), state_.watermark); }
 
   void restore(state_reader& from) override {
-    auto restored = from_bytes<sample_operator_state<T, typename Sampler::state>>(from.summary());
-    if (!restored.ok()) from.fail(restored.status());
-    if (!sampler_.valid(restored->sampler)) from.fail("the sampler's state is not possible");
-    state_ = std::move(*restored);
+    auto restored = read_summaries<sample_operator_state<T, typename Sampler::state>>(from);
+    if (restored.size() != 1) from.fail("a sampler has one instance");
+    if (!sampler_.valid(restored[0].sampler)) from.fail("the sampler's state is not possible");
+    state_ = std::move(restored[0]);
     enter(sampler_.epoch_of(state_.watermark));
   }
 

@@ -153,6 +153,18 @@ class trailing_history {
     }
   }
 
+  /// Calls the same for everything, in order, and remembers nothing.
+  template <class Record, class ClosedPane>
+  void for_each(Record&& record_of, ClosedPane&& closed_pane) const {
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      record_of(order_of(i), records_[i].copy, records_[i].of_record);
+    }
+    for (std::size_t r = 0; r < panes_.size(); ++r) {
+      panes_[r].for_each_closed(
+          [&](timestamp begin, const state& fold) { closed_pane(r, begin, fold); });
+    }
+  }
+
   // Rows come back in ascending order; false when they do not.
   bool restore_record(const tools& with, const order_key& order, std::uint32_t copy,
                       item of_record) {

@@ -12,6 +12,7 @@
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/block_pool.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/ordered_buffer.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
 #include <freshet/pipeline/detail/trailing_history.hpp>
@@ -68,27 +69,35 @@ class trailing_operator final
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(trailing_summary{this->watermark()}), this->watermark());
     buffer_.snapshot(to);
-    table_.take_changes(
+    write_rows(
+        table_, to,
         [&](std::uint64_t hash, const key& of, const history_handle& kept) {
-          kept->take_unsaved(
-              [&](const order_key& order, std::uint32_t copy, const item& value) {
-                to.put(hash, record_key(of, order, copy), plan_.entry_expires_at(order.at),
-                       to_bytes(value));
-              },
-              [&](std::size_t resolution, timestamp begin, const state& value) {
-                const auto& panes = plan_.resolutions()[resolution];
-                to.put(hash, pane_key(of, panes.width, begin), plan_.pane_expires_at(panes, begin),
-                       to_bytes(value));
-              });
+          const auto record = [&](const order_key& order, std::uint32_t copy, const item& value) {
+            to.put(hash, record_key(of, order, copy), plan_.entry_expires_at(order.at),
+                   to_bytes(value));
+          };
+          const auto closed_pane = [&](std::size_t resolution, timestamp begin,
+                                       const state& value) {
+            const auto& panes = plan_.resolutions()[resolution];
+            to.put(hash, pane_key(of, panes.width, begin), plan_.pane_expires_at(panes, begin),
+                   to_bytes(value));
+          };
+          if (to.everything()) {
+            kept->for_each(record, closed_pane);
+          } else {
+            kept->take_unsaved(record, closed_pane);
+          }
         },
         // What is dropped has expired: the rows go by themselves.
         [](std::uint64_t, const key&) {});
   }
 
   void restore(state_reader& from) override {
-    auto summary = from_bytes<trailing_summary>(from.summary());
-    if (!summary.ok()) from.fail(summary.status());
-    this->restore_watermark(summary->watermark);
+    std::vector<timestamp> watermarks;
+    for (const trailing_summary& each : read_summaries<trailing_summary>(from)) {
+      watermarks.push_back(each.watermark);
+    }
+    this->restore_watermark(watermarks);
     from.rows([&](std::uint64_t hash, std::string_view bytes, std::string_view value) {
       if (buffer_.owns(bytes)) {
         buffer_.restore_row(hash, bytes, value, from);
@@ -98,7 +107,7 @@ class trailing_operator final
     });
     buffer_.restored();
     table_.for_each([&](std::uint64_t hash, const key& of, history_handle& kept) {
-      kept->restored(tools(), this->watermark());
+      kept->restored(tools(), from.frontier_of(hash));
       arm(hash, of, *kept);
     });
   }
@@ -156,6 +165,7 @@ class trailing_operator final
 
   template <class Rows>
   void take(Rows& rows) {
+    this->catch_up();
     this->count_in(rows.size());
     std::size_t realigned = 0;
     if (plan_.options().emit == emit::on_arrival) {

@@ -9,6 +9,7 @@
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/entry_frontiers.hpp>
 #include <freshet/pipeline/detail/frontier_combiner.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/window/watermark.hpp>
 
 #include <boost/describe/class.hpp>
@@ -171,7 +172,7 @@ class pass_operator final : public unary_operator<T, T> {
 
 struct merge_state {
   timestamp combined = timestamp_min;
-  std::vector<timestamp> inputs;
+  std::vector<timestamp> inputs;  ///< The end of time for one that has ended.
 };
 BOOST_DESCRIBE_STRUCT(merge_state, (), (combined, inputs))
 
@@ -191,16 +192,25 @@ class merge_operator final : public runtime_operator, public frontier_combiner {
   void snapshot(state_writer& to) override {
     merge_state state{minimum_.frontier(), {}};
     for (std::size_t port = 0; port < ports_.size(); ++port) {
-      state.inputs.push_back(minimum_.frontier_of(port));
+      state.inputs.push_back(minimum_.is_finished(port) ? timestamp_max
+                                                        : minimum_.frontier_of(port));
     }
     to.summary(to_bytes(state), minimum_.frontier());
   }
-  /// Inputs that have ended, or are idle again, say so by themselves.
+  /// What holds for every instance's part of an input holds for the input. Inputs that are idle
+  /// again say so by themselves.
   void restore(state_reader& from) override {
-    auto state = from_bytes<merge_state>(from.summary());
-    if (!state.ok()) from.fail(state.status());
-    if (state->inputs.size() != ports_.size()) from.fail("it knows other inputs");
-    minimum_.restore(state->combined, state->inputs);
+    merge_state all{timestamp_max, std::vector<timestamp>(ports_.size(), timestamp_max)};
+    for (const merge_state& each : read_summaries<merge_state>(from)) {
+      if (each.inputs.size() != ports_.size()) from.fail("it knows other inputs");
+      all.combined = std::min(all.combined, each.combined);
+      std::transform(each.inputs.begin(), each.inputs.end(), all.inputs.begin(), all.inputs.begin(),
+                     [](timestamp a, timestamp b) { return std::min(a, b); });
+    }
+    minimum_.restore(all.combined, all.inputs);
+    for (std::size_t port = 0; port < ports_.size(); ++port) {
+      if (all.inputs[port] == timestamp_max) (void)minimum_.finish(port);
+    }
   }
 
  private:

@@ -12,6 +12,7 @@
 #include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
 
@@ -20,6 +21,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -75,6 +77,7 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {
+    this->catch_up();
     this->count_in(rows.size());
     look_at_clock();
     std::uint64_t unassigned = 0;
@@ -113,6 +116,7 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
 
   void on_processing_time(timestamp now) override {
     if constexpr (with_clock) {
+      this->catch_up();
       clock_target_ = now;
       this->on_watermark(this->watermark());
     }
@@ -124,16 +128,20 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   }
 
   void restore(state_reader& from) override {
-    auto state = from_bytes<window_operator_state<T>>(from.summary());
-    if (!state.ok()) from.fail(state.status());
-    this->restore_watermark(state->watermark);
-    held_ = std::move(state->held);
+    std::vector<timestamp> watermarks;
+    for (auto& each : read_summaries<window_operator_state<T>>(from)) {
+      watermarks.push_back(each.watermark);
+      std::copy_if(std::make_move_iterator(each.held.begin()),
+                   std::make_move_iterator(each.held.end()), std::back_inserter(held_),
+                   [&](const held_record<T>& record) { return from.owns(record.hash); });
+    }
+    const timestamp done = this->restore_watermark(watermarks);
     std::make_heap(held_.begin(), held_.end());
     for (const auto& each : held_) {
       held_frontier_ = std::max(held_frontier_, each.entry_frontier);
       arrivals_ = std::max(arrivals_, each.arrival);
     }
-    kernel_.restore(from, state->watermark);
+    kernel_.restore(from, done);
     ask_for_call();
   }
 
