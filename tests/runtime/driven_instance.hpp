@@ -100,6 +100,7 @@ class driven_instance final : private fr::detail::task_services {
     context.place = of.place(node);
     context.number = 7;
     context.single_split = single_split;
+    context.groups = own;
     op_->open(context);
     for (const fr::detail::node& each : of.nodes()) {
       for (const fr::detail::port_of& input : each.inputs) {

@@ -244,6 +244,37 @@ TEST_CASE("a table for a part of the hashes spreads that part over all its slots
           std::vector<std::pair<row_key, std::int64_t>>(told.begin(), told.end()));
 }
 
+TEST_CASE("a table for some key groups spreads them over all its slots", "[state][keyed_table]") {
+  // As above: without the spread this would take minutes.
+  std::mt19937_64 random(5);
+  for (const std::size_t count : {1U, 3U, 43U, 127U}) {
+    INFO(count << " key groups");
+    fr::key_group_set groups;
+    while (groups.size() < count) {
+      groups.insert_group(static_cast<std::uint32_t>(random() % fr::key_groups));
+    }
+    table rows(fr::spread_over(groups));
+    std::map<row_key, std::int64_t> told;
+    for (int key = 0; told.size() < 60'000; ++key) {
+      const std::uint64_t low = scattered(key) >> 7;
+      const auto group = static_cast<std::uint32_t>(random() % fr::key_groups);
+      if (!groups.contains_group(group)) continue;
+      const std::uint64_t hash = std::uint64_t{group} << 57 | low;
+      *rows.get_or_insert(hash, key).first = key;
+      told[{hash, key}] = key;
+    }
+    // Others' rows find their place, too, if not as fast.
+    for (int key = -1; key > -200; --key) {
+      const std::uint64_t hash = random();
+      *rows.get_or_insert(hash, key).first = key;
+      told[{hash, key}] = key;
+    }
+    for (const auto& [key, value] : told) REQUIRE(*rows.find(key.first, key.second) == value);
+    REQUIRE(all_rows(rows) ==
+            std::vector<std::pair<row_key, std::int64_t>>(told.begin(), told.end()));
+  }
+}
+
 TEST_CASE("a restored row is no change until it changes", "[state][keyed_table]") {
   table rows;
   for (const int key : {7, 3, 5}) rows.insert_restored(scattered(key), key, key * 10);

@@ -12,6 +12,8 @@
 // erased since the last `take_changes`.
 #pragma once
 
+#include <freshet/state/key_group_spread.hpp>
+
 #include <algorithm>
 #include <cassert>
 #include <concepts>
@@ -42,7 +44,8 @@ enum class row_fate : std::uint8_t {
 };
 
 /// The hashes a table expects, both ends included. Rows spread evenly over the table only if their
-/// hashes spread evenly over this range; a table for a part of the key groups names that part.
+/// hashes spread evenly over this range; a table for a part of the key groups names that part, or
+/// is given a `key_group_spread`.
 struct hash_range {
   std::uint64_t first = 0;
   std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
@@ -84,6 +87,9 @@ class keyed_table {
   /// hash handed in.
   explicit keyed_table(hash_range expected)
       : first_(expected.first), scale_(scale_of(expected)), last_(expected.last) {}
+
+  /// A table for the key groups of `spread`; null: for all. The spread is shared, not copied.
+  explicit keyed_table(key_group_spread_handle spread) : spread_(std::move(spread)) {}
 
   keyed_table(keyed_table&& other) noexcept { swap(other); }
   keyed_table& operator=(keyed_table&& other) noexcept {
@@ -309,6 +315,7 @@ class keyed_table {
   }
 
   std::size_t home(std::uint64_t hash) const noexcept {
+    if (spread_ != nullptr) hash = (*spread_)(hash);
     assert(hash >= first_ && hash <= last_);
     const wide product = static_cast<wide>(hash - first_) * stretch_;
     return static_cast<std::size_t>(product >> 64);
@@ -514,6 +521,7 @@ class keyed_table {
     std::swap(first_, other.first_);
     std::swap(scale_, other.scale_);
     std::swap(last_, other.last_);
+    std::swap(spread_, other.spread_);
     std::swap(erased_, other.erased_);
   }
 
@@ -534,6 +542,7 @@ class keyed_table {
   std::uint64_t scale_ = 1;
   std::uint64_t stretch_ = 0;
   std::uint64_t last_ = std::numeric_limits<std::uint64_t>::max();
+  key_group_spread_handle spread_;  // Comes before the stretching, where it is not null.
   std::vector<erased_row> erased_;  // Handed out earlier and erased since, each key once.
 };
 

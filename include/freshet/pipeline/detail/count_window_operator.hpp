@@ -38,6 +38,11 @@ class count_window_operator final : public unary_operator<T, Row> {
   count_window_operator(KeyOf key_of, count_window windows, Parts parts)
       : key_of_(std::move(key_of)), panes_(windows, std::move(parts)), partial_(windows.partial) {}
 
+  void open(const operator_context& context) override {
+    this->runtime_operator::open(context);
+    table_ = keyed_table<key, key_state>(spread_over(context.groups));
+  }
+
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {

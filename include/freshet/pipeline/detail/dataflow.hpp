@@ -5,6 +5,7 @@
 #pragma once
 
 #include <freshet/core/batch.hpp>
+#include <freshet/core/key_group.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/counters.hpp>
 #include <freshet/pipeline/detail/exchange.hpp>
@@ -111,6 +112,8 @@ struct operator_context {
   std::string place;          ///< How messages name the operator: `window 'activity'`.
   std::uint32_t number = 0;   ///< Stable hash of the operator's name: marks its derived rows.
   bool single_split = false;  ///< Rows come in the order of the log of a single split.
+  /// Whose rows a keyed operator receives. Its tables are laid out for them.
+  key_group_set groups = key_group_set::all();
 };
 
 /// One operator of one task.

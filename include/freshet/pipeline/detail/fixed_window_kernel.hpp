@@ -41,6 +41,9 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
 
   const window_times& times() const { return times_; }
 
+  /// Says whose keys will come, before any does.
+  void own(const key_group_set& groups) { spread_ = spread_over(groups); }
+
   /// Records may be applied in any order that the window operator allows.
   static constexpr bool wants_log_order() { return false; }
 
@@ -76,10 +79,10 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
         continue;
       }
       // Fired already, or nothing had come for it by then: fires for this key at once.
-      const auto [of_key, is_first] = fired_[span].get_or_insert(hash, key);
+      const auto [of_key, is_first] = in(fired_, span).get_or_insert(hash, key);
       parts_.add(*of_key, value, order);
       std::uint32_t& panes =
-          *panes_[span].get_or_insert(hash, key, [&] { return is_first ? 0U : 1U; }).first;
+          *in(panes_, span).get_or_insert(hash, key, [&] { return is_first ? 0U : 1U; }).first;
       to.add({key, span, parts_.result(*of_key), {pane_timing::late, panes++}}, hash,
              entry_frontier);
     }
@@ -135,10 +138,10 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
       if (!stored.ok()) from.fail(stored.status());
       const window_span& span = key->second;
       auto& [of_key, panes] = *stored;
-      if (panes > 1) panes_[span].insert_restored(hash, key->first, panes);
+      if (panes > 1) in(panes_, span).insert_restored(hash, key->first, panes);
       // The row does not tell, because firing does not change it.
       auto& known = times_.fires_at(span) <= from.frontier_of(hash) ? fired_ : open_;
-      known[span].insert_restored(hash, std::move(key->first), std::move(of_key));
+      in(known, span).insert_restored(hash, std::move(key->first), std::move(of_key));
     });
   }
 
@@ -190,17 +193,23 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
     return bytes;
   }
 
+  /// The table of a span, made when it is asked for first.
+  template <class Tables>
+  typename Tables::mapped_type& in(Tables& all, const window_span& span) const {
+    return all.try_emplace(span, spread_).first->second;
+  }
+
   table& table_of(const window_span& span) {
     // Neighbouring records mostly share their window.
     if (cached_ != nullptr && cached_span_ == span) return *cached_;
     auto found = open_.find(span);
     if (found == open_.end()) {
-      table fresh;
-      if (!spare_.empty()) {
-        fresh = std::move(spare_.back());
+      if (spare_.empty()) {
+        found = open_.try_emplace(span, spread_).first;
+      } else {
+        found = open_.emplace(span, std::move(spare_.back())).first;
         spare_.pop_back();
       }
-      found = open_.emplace(span, std::move(fresh)).first;
     }
     cached_ = &found->second;
     cached_span_ = span;
@@ -221,6 +230,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   Assigner assigner_;
   window_times times_;
   aggregates parts_;
+  key_group_spread_handle spread_;
   windows open_;   ///< Not fired yet, by end.
   windows fired_;  ///< Fired, and still open to late records.
   /// How many panes are out for the keys of fired windows that had a late one. For the others it is

@@ -81,6 +81,7 @@ class process_operator final : public resumable_operator<T, Out> {
   void open(const operator_context& context) override {
     resumable_operator<T, Out>::open(context);
     core_.context = &this->context();
+    table_ = keyed_table<key, slot>(spread_over(context.groups));
   }
 
   void consume(batch<T>& rows) override { share(rows); }

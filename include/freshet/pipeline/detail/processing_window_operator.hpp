@@ -26,6 +26,11 @@ class processing_window_operator final : public resumable_operator<T, typename K
         kernel_(std::move(kernel)),
         collector_(this->out(), this->context()) {}
 
+  void open(const operator_context& context) override {
+    this->runtime_operator::open(context);
+    kernel_.own(context.groups);
+  }
+
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {

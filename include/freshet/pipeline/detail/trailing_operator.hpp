@@ -63,6 +63,11 @@ class trailing_operator final
     return late_;
   }
 
+  void open(const operator_context& context) override {
+    this->runtime_operator::open(context);
+    table_ = keyed_table<key, history_handle>(spread_over(context.groups));
+  }
+
   void consume(batch<T>& rows) override { take(rows); }
   void share(const batch<T>& rows) override { take(rows); }
 

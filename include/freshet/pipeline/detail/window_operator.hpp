@@ -59,7 +59,7 @@ struct window_operator_state {
   BOOST_DESCRIBE_CLASS(window_operator_state, (), (watermark, held), (), ())
 };
 
-/// `Kernel` offers: `row`, `times`, `wants_log_order`, `add`, `add_behind`, `fire_until`,
+/// `Kernel` offers: `row`, `times`, `own`, `wants_log_order`, `add`, `add_behind`, `fire_until`,
 /// `snapshot`, `restore`; see fixed_window_kernel.hpp and keyed_window_kernel.hpp.
 template <class T, class KeyOf, class Kernel>
 class window_operator final : public resumable_operator<T, typename Kernel::row> {
@@ -72,6 +72,11 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   outlet_base& output(std::size_t port) override {
     if (port == 0) return this->out();
     return late_;
+  }
+
+  void open(const operator_context& context) override {
+    this->runtime_operator::open(context);
+    kernel_.own(context.groups);
   }
 
   void consume(batch<T>& rows) override { share(rows); }
