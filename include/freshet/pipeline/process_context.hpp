@@ -9,6 +9,7 @@
 #include <freshet/core/record.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/row_position.hpp>
 #include <freshet/pipeline/side_output.hpp>
 #include <freshet/state/timers.hpp>
 #include <freshet/state/ttl.hpp>
@@ -42,8 +43,8 @@ struct call_frame {
   timestamp emit_at = timestamp_min;  ///< Event time of rows that are emitted.
   timestamp entry_frontier = timestamp_min;
   timestamp promised = timestamp_min;  ///< Rows before it are behind it.
-  position where;                      ///< Of the record; of the next row, after a timer.
-  std::uint32_t fanout = 0;            ///< Index of the next row.
+  position where;                      ///< Of the record; in a timer, of no record.
+  std::uint32_t index = 0;             ///< Of the next row among those of this call.
   timer_set* event_timers = nullptr;
   timer_set* processing_timers = nullptr;
   std::optional<timestamp> firing;  ///< The event timer that fires.
@@ -83,7 +84,7 @@ struct process_core {
       }
       to.times.push_back(at);
     }
-    to.positions.push_back({frame.where.sequence, frame.where.split, frame.fanout++});
+    to.positions.push_back(position_of_row(frame.where, frame.index++));
     to.values.push_back(std::move(row));
     if (to.size() < batch_rows_max) return;
     try {

@@ -247,12 +247,7 @@ class process_operator final : public resumable_operator<T, Out> {
       frame.emit_at = rows.times[row];
       core_.now.event_time = std::max(rows.times[row], frame.entry_frontier);
     }
-    // Rows of one source record stand side by side, also below a flat_map, so that counting on
-    // gives each of them an index of its own.
     frame.where = where;
-    const bool same = where.sequence == last_.sequence && where.split == last_.split;
-    frame.fanout = same && where.fanout != 0 ? fanout_ : 0;
-    last_ = where;
     try {
       const key& of = key_of_record(key_of_, value);
       frame.key = &of;
@@ -267,7 +262,6 @@ class process_operator final : public resumable_operator<T, Out> {
     } catch (...) {
       fail_in_user_function(this->context().place, where);
     }
-    fanout_ = frame.fanout;
   }
 
   /// Fires what is due before the next record, also timers that were set for the past.
@@ -377,8 +371,6 @@ class process_operator final : public resumable_operator<T, Out> {
   keyed_table<key, slot> table_;
   broadcast_inlet broadcast_;
   timestamp promised_ = timestamp_min;  ///< The watermark before the timers that fire.
-  position last_;
-  std::uint32_t fanout_ = 0;
   std::size_t barriers_ = 0;
 };
 

@@ -10,6 +10,7 @@
 #include <freshet/pipeline/detail/entry_frontiers.hpp>
 #include <freshet/pipeline/detail/frontier_combiner.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
+#include <freshet/pipeline/detail/row_position.hpp>
 #include <freshet/window/watermark.hpp>
 
 #include <boost/describe/class.hpp>
@@ -109,13 +110,7 @@ class flat_map_operator final : public unary_operator<T, Out>, private emitter<O
     cursor_ = 0;
     try {
       for (row_ = 0; row_ < rows.size(); ++row_) {
-        // Rows of one source record stand side by side, also below another flat_map, so that
-        // counting on gives each of them an index of its own.
-        const position& where = rows.positions[row_];
-        if (where.sequence != last_.sequence || where.split != last_.split || where.fanout == 0) {
-          fanout_ = 0;
-        }
-        last_ = where;
+        index_ = 0;
         std::invoke(f_, rows.values[row_], static_cast<emitter<Out>&>(*this));
         if (failure_) std::rethrow_exception(failure_);
       }
@@ -129,7 +124,7 @@ class flat_map_operator final : public unary_operator<T, Out>, private emitter<O
   void operator()(Out value) override {
     if (failure_) std::rethrow_exception(failure_);
     rows_.append_row(*input_, row_, std::move(value), cursor_);
-    rows_.positions.back().fanout = fanout_++;
+    rows_.positions.back() = position_of_row(input_->positions[row_], index_++);
     if (rows_.size() < batch_rows_max) return;
     try {
       flush();
@@ -149,8 +144,7 @@ class flat_map_operator final : public unary_operator<T, Out>, private emitter<O
   const batch<T>* input_ = nullptr;
   std::size_t row_ = 0;
   std::size_t cursor_ = 0;
-  position last_;
-  std::uint32_t fanout_ = 0;
+  std::uint32_t index_ = 0;     ///< Of the next row among those of its record.
   std::exception_ptr failure_;  ///< Of an operator below, on its way through the user's function.
 };
 
