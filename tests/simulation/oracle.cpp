@@ -81,10 +81,8 @@ flow merged(const std::vector<const flow*>& inputs, std::size_t node) {
     distinct += own.size();
     records.merge(own);
     out.rows.insert(out.rows.end(), each->rows.begin(), each->rows.end());
-    out.apart |= each->apart;
   }
   const bool share = distinct != records.size();
-  out.apart |= share;
   out.numbered_by = share ? inputs.front()->numbered_by : node;
   return out;
 }
@@ -216,8 +214,6 @@ outcome windows_over(const plan_node& of, std::size_t node, const flow& in) {
   made.outputs[0].in_key_order = made.outputs[1].in_key_order = true;
   made.outputs[0].numbered_by = node;
   made.outputs[1].numbered_by = in.numbered_by;
-  made.outputs[0].apart = of.lateness > 0 && !of.at_close;  // The panes of one window.
-  made.outputs[1].apart = in.apart;
   for (auto& [key, rows] : by_key(in.rows)) {
     std::vector<row> turns = rows;
     sort_by_turns(turns);
@@ -258,7 +254,6 @@ outcome trailing_rows(const plan_node& of, const flow& in) {
   for (flow& each : made.outputs) {
     each.in_key_order = true;
     each.numbered_by = in.numbered_by;
-    each.apart = in.apart;
   }
   for (auto& [key, rows] : by_key(in.rows)) {
     std::vector<row> turns = rows;

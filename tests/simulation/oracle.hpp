@@ -47,9 +47,6 @@ struct flow {
   bool in_log_order = false;
   /// The rows of each key reach a sink in this order.
   bool in_key_order = false;
-  /// Rows that one operator made of one record, and that went different ways, have come together
-  /// again, and may not stand side by side any more.
-  bool apart = false;
   /// Which node has numbered the rows: those of one record are told apart among its rows only.
   std::size_t numbered_by = 0;
 };

@@ -91,7 +91,7 @@ class composing {
   void try_one() {
     const outlet_of from = pick();
     if (at(from).rows.size() > rows_max) return;
-    switch (random_() % 16) {
+    switch (random_() % 17) {
       case 0:
         return add({.what = op::map, .inputs = {from}, .a = pick_of(1, 7), .b = pick_of(0, 50)});
       case 1:
@@ -102,9 +102,8 @@ class composing {
         return add({.what = op::filter, .inputs = {from}, .a = a, .b = pick_of(0, a - 1)});
       }
       case 4:
-        // Numbers the rows of a record by counting on, while they stand side by side.
-        if (at(from).apart) return;
-        return add({.what = op::flat_map, .inputs = {from}, .a = pick_of(1, 3)});
+        if (is_deep(from)) return;
+        return add({.what = op::flat_map, .inputs = {from}, .a = pick_of(1, 4)});
       case 5:
       case 6:
         return add_merge(from);
@@ -130,6 +129,8 @@ class composing {
                     .b = one_of<std::int64_t>(random_, {0, 4}),
                     .lateness = random_lateness(),
                     .include_self = random_() % 2 == 0});
+      case 14:
+        return add_branches(from);
       default:
         return add_process(from);
     }
@@ -141,14 +142,39 @@ class composing {
     add(std::move(fresh));
   }
 
+  /// Rows that were made of rows three times have an order among the rows of their record; those
+  /// made of them have one of the library's own.
+  bool is_deep(const outlet_of& from) const {
+    const std::vector<row>& rows = at(from).rows;
+    return std::any_of(rows.begin(), rows.end(),
+                       [](const row& each) { return each.where.path.size() >= 3; });
+  }
+
   /// What depends on arrival is promised below one split, or below `ordered`.
   void add_process(outlet_of from) {
     if (!at(from).in_log_order) {
       add({.what = op::ordered, .inputs = {from}});
       from = {plan_.size() - 1, 0};
     }
-    if (at(from).apart) return;
+    if (is_deep(from)) return;
     add({.what = op::process, .inputs = {from}, .a = pick_of(1, 20)});
+  }
+
+  /// Rows go one way or the other, and come together again; also the rows of one record.
+  void add_branches(outlet_of from) {
+    if (random_() % 2 == 0 && !is_deep(from)) {
+      add({.what = op::flat_map, .inputs = {from}, .a = 4});
+      from = {plan_.size() - 1, 0};
+    }
+    add({.what = op::filter, .inputs = {from}, .a = 2, .b = 0});
+    const outlet_of odd{plan_.size() - 1, 0};
+    add({.what = op::filter, .inputs = {from}, .a = 2, .b = 1});
+    outlet_of even{plan_.size() - 1, 0};
+    if (random_() % 2 == 0) {
+      add({.what = op::map, .inputs = {even}, .a = pick_of(1, 7), .b = pick_of(0, 50)});
+      even = {plan_.size() - 1, 0};
+    }
+    add({.what = op::merge, .inputs = {even, odd}});
   }
 
   /// Streams that hold the same records do not come together: positions are unique, but for a

@@ -83,8 +83,9 @@ TEST_CASE("random plans reach what is worth comparing", "[simulation]") {
       met["late records of windows"] += windows && outcomes[node].late > 0;
       met["late records below state"] += below_state && outcomes[node].late > 0;
       met["late records of trailing"] += of.what == op::trailing && outcomes[node].late > 0;
-      met["merges of branches"] += of.what == op::merge && outcomes[node].outputs[0].apart;
-      met["merges of sources"] += of.what == op::merge && !outcomes[node].outputs[0].apart;
+      const bool numbers_anew = outcomes[node].outputs[0].numbered_by == node;
+      met["merges of branches"] += of.what == op::merge && !numbers_anew;
+      met["merges of sources"] += of.what == op::merge && numbers_anew;
       met["several rows of a record"] += of.what == op::flat_map;
       met["process below state"] += of.what == op::process && below_state;
       const auto& rows = outcomes[node].outputs[0].rows;
