@@ -46,6 +46,8 @@ std::vector<events> outputs_of(pipeline& in, const plan_node& of, const std::str
       return {merge(from[0], from[1], from[2])};
     case op::ordered:
       return {from[0] | ordered(name)};
+    case op::counting:
+      return count_windows(from[0], of, name);
     case op::tumbling:
       return tumbling_windows(from[0], of, name);
     case op::sliding:

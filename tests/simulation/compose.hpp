@@ -21,6 +21,7 @@ using events = stream<event>;
 /// The outputs of one operator, by port.
 events records_of(pipeline& in, const plan_node& of, const std::string& name, const source_log& log,
                   std::shared_ptr<replay> how);
+std::vector<events> count_windows(const events& in, const plan_node& of, const std::string& name);
 std::vector<events> tumbling_windows(const events& in, const plan_node& of,
                                      const std::string& name);
 std::vector<events> sliding_windows(const events& in, const plan_node& of, const std::string& name);

@@ -14,6 +14,7 @@ namespace freshet::simulated {
 std::vector<events> trailing_aggregates(const events& in, const plan_node& of,
                                         const std::string& name) {
   const trailing_options options{.include_self = of.include_self,
+                                 .emit = of.on_arrival ? emit::on_arrival : emit::on_watermark,
                                  .allowed_lateness = duration{of.lateness}};
   const trailing_span spans[] = {
       {duration{of.a}, {.name = "short"}},

@@ -95,7 +95,7 @@ flow in_order(const flow& in) {
   return out;
 }
 
-// --- windows
+// --- windows. Among their rows of equal times the library orders by hashes, the same in every run.
 
 /// An open window of one key.
 struct open_window {
@@ -114,6 +114,19 @@ std::vector<open_window> spans_of(const plan_node& of, ticks at) {
     if (begin % slide == 0) spans.push_back({begin, begin + of.a});
   }
   return spans;
+}
+
+std::int64_t value_of(open_window of) {
+  std::sort(of.rows.begin(), of.rows.end(),
+            [](const row& a, const row& b) { return a.order_key() < b.order_key(); });
+  std::vector<std::int64_t> values;
+  std::int64_t sum = 0;
+  for (const row& each : of.rows) {
+    values.push_back(each.value.value);
+    sum += each.value.value;
+  }
+  return window_value(of.begin, of.end, static_cast<std::int64_t>(values.size()), sum,
+                      values.front(), values.back(), values, of.panes);
 }
 
 /// The windows of one key: `rows` in the order of their turns.
@@ -180,25 +193,13 @@ class key_windows {
     return all;
   }
 
-  /// A row of a window. Among rows of equal times the library orders by hashes, the same in every
-  /// run.
   void emit(open_window& of, ticks entry) {
-    std::sort(of.rows.begin(), of.rows.end(),
-              [](const row& a, const row& b) { return a.order_key() < b.order_key(); });
-    std::vector<std::int64_t> values;
-    std::int64_t sum = 0;
-    for (const row& each : of.rows) {
-      values.push_back(each.value.value);
-      sum += each.value.value;
-    }
-    const auto count = static_cast<std::int64_t>(values.size());
-    const std::int64_t value =
-        window_value(of.begin, of.end, count, sum, values.front(), values.back(), values, of.panes);
-    const std::uint64_t place =
+    const std::uint64_t sequence =
         combine_hashes(combine_hashes(stable_hash(key_), static_cast<std::uint64_t>(of.begin)),
                        static_cast<std::uint64_t>(of.end));
-    to_.outputs[0].rows.push_back(
-        {{key_, value, at_tick(of.end - 1)}, entry, {place, number_of(node_), {of.panes++}}});
+    to_.outputs[0].rows.push_back({{key_, value_of(of), at_tick(of.end - 1)},
+                                   entry,
+                                   {sequence, number_of(node_), {of.panes++}}});
   }
 
   const plan_node& of_;
@@ -218,6 +219,35 @@ outcome windows_over(const plan_node& of, std::size_t node, const flow& in) {
     std::vector<row> turns = rows;
     sort_by_turns(turns);
     key_windows(of, node, key, made).apply(turns);
+  }
+  return made;
+}
+
+/// Windows of so many records, in the order of arrival.
+outcome count_windows_over(const plan_node& of, std::size_t node, const flow& in) {
+  outcome made;
+  flow& out = made.outputs.emplace_back();
+  out.in_key_order = true;
+  out.numbered_by = node;
+  for (const auto& [key, rows] : by_key(in.rows)) {
+    for (std::int64_t seen = 1; seen <= static_cast<std::int64_t>(rows.size()); ++seen) {
+      if ((seen - 1) % of.b >= of.a) ++made.unassigned;
+      if (seen < of.a || (seen - of.a) % of.b != 0) continue;
+      open_window fired;
+      fired.rows.assign(rows.begin() + (seen - of.a), rows.begin() + seen);
+      fired.begin = never;
+      fired.end = nothing_promised;
+      for (const row& each : fired.rows) {
+        fired.begin = std::min(fired.begin, each.at());
+        fired.end = std::max(fired.end, each.at() + 1);
+      }
+      const row& last = fired.rows.back();
+      const std::uint64_t sequence =
+          combine_hashes(stable_hash(key), static_cast<std::uint64_t>(seen));
+      out.rows.push_back({{key, value_of(fired), at_tick(fired.end - 1)},
+                          last.behind() ? last.entry : last.at(),
+                          {sequence, number_of(node), {}}});
+    }
   }
   return made;
 }
@@ -257,7 +287,7 @@ outcome trailing_rows(const plan_node& of, const flow& in) {
   }
   for (auto& [key, rows] : by_key(in.rows)) {
     std::vector<row> turns = rows;
-    sort_by_turns(turns);
+    if (!of.on_arrival) sort_by_turns(turns);
     std::vector<row> been;
     for (const row& each : turns) {
       if (each.behind() && each.at() + of.lateness < each.entry) {
@@ -388,6 +418,8 @@ outcome outcome_of_last(const plan& all, const input_log& input,
       return one_output(merged(in, node));
     case op::ordered:
       return one_output(in_order(*in[0]));
+    case op::counting:
+      return count_windows_over(of, node, *in[0]);
     case op::tumbling:
     case op::sliding:
     case op::session:

@@ -17,9 +17,9 @@ namespace {
 constexpr std::size_t rows_max = 20'000;
 constexpr std::size_t rows_max_squared = 800;
 
-constexpr const char* kind_names[] = {"source",   "map",     "rekey",    "filter",
-                                      "flat_map", "merge",   "ordered",  "tumbling",
-                                      "sliding",  "session", "trailing", "process"};
+constexpr const char* kind_names[] = {"source",  "map",      "rekey",    "filter",   "flat_map",
+                                      "merge",   "ordered",  "counting", "tumbling", "sliding",
+                                      "session", "trailing", "process"};
 
 /// A time that wanders forward from `start`.
 std::vector<event> random_split(std::mt19937_64& random, ticks start, ticks disorder,
@@ -91,7 +91,7 @@ class composing {
   void try_one() {
     const outlet_of from = pick();
     if (at(from).rows.size() > rows_max) return;
-    switch (random_() % 17) {
+    switch (random_() % 18) {
       case 0:
         return add({.what = op::map, .inputs = {from}, .a = pick_of(1, 7), .b = pick_of(0, 50)});
       case 1:
@@ -128,11 +128,14 @@ class composing {
                     .a = pick_of(5, 30),
                     .b = one_of<std::int64_t>(random_, {0, 4}),
                     .lateness = random_lateness(),
-                    .include_self = random_() % 2 == 0});
+                    .include_self = random_() % 2 == 0,
+                    .on_arrival = at(from).in_log_order && random_() % 2 == 0});
       case 14:
         return add_branches(from);
+      case 15:
+        return add_in_order(from, {.what = op::counting, .a = pick_of(1, 5), .b = pick_of(1, 6)});
       default:
-        return add_process(from);
+        return add_in_order(from, {.what = op::process, .a = pick_of(1, 20)});
     }
   }
 
@@ -151,13 +154,14 @@ class composing {
   }
 
   /// What depends on arrival is promised below one split, or below `ordered`.
-  void add_process(outlet_of from) {
+  void add_in_order(outlet_of from, plan_node fresh) {
     if (!at(from).in_log_order) {
       add({.what = op::ordered, .inputs = {from}});
       from = {plan_.size() - 1, 0};
     }
-    if (is_deep(from)) return;
-    add({.what = op::process, .inputs = {from}, .a = pick_of(1, 20)});
+    if (fresh.what == op::process && is_deep(from)) return;
+    fresh.inputs = {from};
+    add(std::move(fresh));
   }
 
   /// Rows go one way or the other, and come together again; also the rows of one record.
@@ -236,6 +240,7 @@ std::string text_of(const plan& all, const input_log& input) {
     if (of.what >= op::tumbling && of.what != op::process) {
       text += fmt::format(" lateness {}{}{}", of.lateness, of.at_close ? " at close" : "",
                           of.include_self ? " with itself" : "");
+      if (of.on_arrival) text += " on arrival";
     }
     for (std::size_t port = 0; port < of.ports(); ++port) {
       if (of.tapped[port]) text += fmt::format(" -> sink {}", port);

@@ -37,6 +37,7 @@ enum class op : std::uint8_t {
   flat_map,
   merge,
   ordered,
+  counting,
   tumbling,
   sliding,
   session,
@@ -59,6 +60,7 @@ struct plan_node {
   ticks lateness = 0;
   bool at_close = false;          ///< Windows: fire when they close.
   bool include_self = false;      ///< Trailing.
+  bool on_arrival = false;        ///< The same.
   std::vector<bool> tapped = {};  ///< By port: whether a sink stands there.
 
   std::size_t ports() const { return tapped.size(); }

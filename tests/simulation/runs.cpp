@@ -161,7 +161,7 @@ std::string compared(const outcome& wanted, const plan_node& of, const std::stri
   operator_metrics found;
   if (of.what == op::source) found = metrics.of("event_time", name);
   if (of.what == op::trailing) found = metrics.of("trailing", name);
-  if (of.what >= op::tumbling && of.what <= op::session) found = metrics.of("window", name);
+  if (of.what >= op::counting && of.what <= op::session) found = metrics.of("window", name);
   const auto check = [](const char* what, std::size_t wanted_count, std::uint64_t count) {
     if (wanted_count == count) return std::string();
     return fmt::format("counted {} {}, wanted {}", count, what, wanted_count);
@@ -175,12 +175,10 @@ std::string compared(const outcome& wanted, const plan_node& of, const std::stri
 
 }  // namespace
 
-// Here the lead's schedulers come in: parallelism 1 is all there is so far.
 std::string vary_schedule(run_options& options, const way& how, std::size_t opening) {
-  (void)how;
   (void)opening;
-  options.parallelism = 1;
-  return "in the calling thread";
+  options.parallelism = how.parallelism;
+  return "parallelism " + std::to_string(how.parallelism);
 }
 
 std::vector<way> random_ways(std::mt19937_64& random) {

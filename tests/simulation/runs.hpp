@@ -25,6 +25,7 @@ struct way {
   bool rows_vary = false;
   replay::pause pauses = replay::pause::none;
   interruption interrupted = interruption::none;
+  std::size_t parallelism = 1;
   std::uint64_t seed = 0;  ///< Of what varies: pieces, moments, schedules.
 };
 

@@ -87,6 +87,8 @@ TEST_CASE("random plans reach what is worth comparing", "[simulation]") {
       met["merges of branches"] += of.what == op::merge && !numbers_anew;
       met["merges of sources"] += of.what == op::merge && numbers_anew;
       met["several rows of a record"] += of.what == op::flat_map;
+      met["rows on arrival"] += of.on_arrival;
+      met["windows of counts"] += of.what == op::counting;
       met["process below state"] += of.what == op::process && below_state;
       const auto& rows = outcomes[node].outputs[0].rows;
       const bool behind =
@@ -95,7 +97,7 @@ TEST_CASE("random plans reach what is worth comparing", "[simulation]") {
       met["timers that are over"] += of.what == op::process && behind;
     }
   }
-  REQUIRE(met.size() == 11);
+  REQUIRE(met.size() == 13);
   for (const auto& [what, times] : met) {
     INFO(what << ": " << times);
     CHECK(times >= 20);
