@@ -266,8 +266,9 @@ class process_operator final : public resumable_operator<T, Out> {
 
   /// Fires what is due before the next record, also timers that were set for the past.
   void advance_to(timestamp frontier) {
-    if (frontier <= core_.frontier && !core_.event_queue.due(core_.frontier)) return;
     const timestamp reached = std::max(core_.frontier, frontier);
+    if (reached == core_.frontier && !core_.event_queue.due(reached)) return;
+    if (reached == timestamp_min) return;  // There is no watermark yet.
     while (!fire_event_timers(reached)) {
     }
     promised_ = core_.frontier = reached;
