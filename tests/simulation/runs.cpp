@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -226,7 +228,9 @@ std::optional<std::string> failure_of_seed(std::uint64_t seed) {
   const input_log input = random_input(random);
   const plan made = random_plan(random, input);
   const std::vector<outcome> wanted = outcomes_of(made, input);
+  const bool tells = std::getenv("FRESHET_SIMULATION_VERBOSE") != nullptr;
   for (const way& how : random_ways(random)) {
+    if (tells) fmt::print(stderr, "seed {}: {}\n", seed, text_of(how));
     const auto wrong = first_difference(made, input, wanted, how);
     if (!wrong) continue;
     std::string report = fmt::format("seed {}: {}\n", seed, *wrong);

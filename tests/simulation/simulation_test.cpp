@@ -9,6 +9,8 @@
 // and many others, from the first one on, without end but the first failure:
 //
 //     FRESHET_SIMULATION_SEED=100000 FRESHET_SIMULATION_COUNT=50000 freshet_simulation_tests "one*"
+//
+// FRESHET_SIMULATION_VERBOSE=1 tells each run before it begins: what stands last does not end.
 #include "catch.hpp"
 #include "simulation/runs.hpp"
 
