@@ -155,7 +155,7 @@ class process_operator final : public resumable_operator<T, Out> {
       core_.used_processing_time |= each.used_processing_time;
     }
     core_.frontier = this->restore_watermark(frontiers);
-    promised_ = core_.now.event_time = core_.frontier;
+    before_moment_ = core_.now.event_time = core_.frontier;
     core_.now.processing_time = this->context().task->now();
     // Every instance has received the same control records.
     shared_ = std::move(summaries.front().shared);
@@ -186,7 +186,7 @@ class process_operator final : public resumable_operator<T, Out> {
     if (frontier > core_.frontier || core_.event_queue.due(frontier)) {
       core_.now.processing_time = this->context().task->now();
       if (!fire_event_timers(frontier)) return false;
-      promised_ = core_.frontier = std::max(core_.frontier, frontier);
+      reach(frontier);
     }
     arm();
     return true;
@@ -271,7 +271,7 @@ class process_operator final : public resumable_operator<T, Out> {
     if (reached == timestamp_min) return;  // There is no watermark yet.
     while (!fire_event_timers(reached)) {
     }
-    promised_ = core_.frontier = reached;
+    reach(reached);
   }
 
   /// Fires what is due at `frontier`; false when a slice is done and there is more.
@@ -279,12 +279,22 @@ class process_operator final : public resumable_operator<T, Out> {
     for (std::size_t calls = 0; core_.event_queue.due(frontier); ++calls) {
       if (calls == slice_calls) return false;
       auto entry = core_.event_queue.pop();
-      // While a timer fires, the watermark is what it waited for. Downstream has not been promised
-      // as much yet, whatever other timers have fired in between.
-      core_.frontier = std::max(core_.frontier, entry.when);
-      fire(entry, time_domain::event_time, promised_);
+      // While a timer fires, the watermark is what it waited for. Timers of one time fire at one
+      // moment, and what had been promised before it holds for each of them.
+      if (entry.when > core_.frontier) {
+        before_moment_ = core_.frontier;
+        core_.frontier = entry.when;
+      }
+      const bool of_moment = entry.when == core_.frontier;
+      fire(entry, time_domain::event_time, of_moment ? before_moment_ : core_.frontier);
     }
     return true;
+  }
+
+  /// All timers until `frontier` have fired, and the moment of the last one is over.
+  void reach(timestamp frontier) {
+    core_.frontier = std::max(core_.frontier, frontier);
+    before_moment_ = core_.frontier;
   }
 
   /// `promised`: what had been promised before the timer.
@@ -371,7 +381,7 @@ class process_operator final : public resumable_operator<T, Out> {
   process_core<key, Out, Tags...> core_;
   keyed_table<key, slot> table_;
   broadcast_inlet broadcast_;
-  timestamp promised_ = timestamp_min;  ///< The watermark before the timers that fire.
+  timestamp before_moment_ = timestamp_min;  ///< What was promised before the current moment.
   std::size_t barriers_ = 0;
 };
 
