@@ -242,10 +242,18 @@ std::optional<duration> head::ask_again() const {
 timestamp head::readable_frontier() const {
   timestamp lowest = timestamp_max;
   for (std::size_t split = 0; split < splits_.size(); ++split) {
-    if (splits_[split].ended || board_.silent_at[split]) continue;
+    const one_split& own = splits_[split];
+    if (own.ended || (own.idle && !own.woken->load())) continue;
     lowest = std::min(lowest, board_.frontiers[split]);
   }
   return lowest;
+}
+
+bool head::holds_back() const {
+  for (std::size_t split = 0; split < splits_.size(); ++split) {
+    if (!splits_[split].ended && board_.frontiers[split] > board_.read_limit) return true;
+  }
+  return false;
 }
 
 timestamp head::frontier() const {

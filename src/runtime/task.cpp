@@ -131,6 +131,7 @@ void task::give_context(const member& to, bool single_split) {
   context.number = static_cast<std::uint32_t>(
       stable_hash(described.name.empty() ? context.place : described.name));
   context.single_split = single_split;
+  context.groups = groups_;
   to.op->open(context);
 }
 
@@ -220,24 +221,19 @@ task::step_result task::step() {
   run_posted();
   if (!started_) start();
   bool worked = false;
+  bool lacked_room = false;
   if (settle()) {
     worked = serve();
     worked |= meet_deadlines();
-    if (unfinished_.empty() && outputs_have_room()) {
+    lacked_room = !outputs_have_room();
+    if (unfinished_.empty() && !lacked_room) {
       worked |= heads_.empty() ? take_message() : read_sources();
     }
     worked |= flush_when_due(worked);
   }
-  if (!outputs_have_room()) {
-    const bool waits =
-        std::all_of(departures_.begin(), departures_.end(), [](const departure& each) {
-          return std::all_of(each.channels.begin(), each.channels.end(), [](channel* below) {
-            return below->has_room() || below->wait_for_room();
-          });
-        });
-    return waits ? step_result::waits : step_result::worked;
-  }
-  if (worked || !unfinished_.empty()) return step_result::worked;
+  if (!outputs_have_room()) return waits_for_room() ? step_result::waits : step_result::worked;
+  // What had no room may have some by now: nobody would wake this task for what it left undone.
+  if (worked || lacked_room || !unfinished_.empty()) return step_result::worked;
   return finished() ? step_result::finished : step_result::waits;
 }
 
@@ -262,6 +258,20 @@ bool task::outputs_have_room() {
     for (channel* below : each.channels) room &= below->has_room();
   }
   return room;
+}
+
+/// Asks to be woken when there is room again. \return false when there is some by now, so that
+/// nobody would wake this task.
+bool task::waits_for_room() {
+  bool waits = false;
+  for (const departure& each : departures_) {
+    for (channel* below : each.channels) {
+      if (below->has_room()) continue;
+      if (!below->wait_for_room()) return false;
+      waits = true;
+    }
+  }
+  return waits;
 }
 
 /// Goes on with what is unfinished, that furthest down first, for as long as the outputs have room.
@@ -333,10 +343,7 @@ bool task::read_sources() {
 
 /// Whether a source that gave nothing has nothing, or has to wait until others have caught up.
 bool task::waits_for_others(head& source) {
-  const timestamp limit = source.board().read_limit;
-  const timestamp frontier = source.readable_frontier();
-  if (frontier == timestamp_max || frontier <= limit) return true;
-  return in_.drift.wait(*drift_place_, limit);
+  return !source.holds_back() || in_.drift.wait(*drift_place_, source.board().read_limit);
 }
 
 bool task::take_message() {

@@ -134,6 +134,8 @@ class task final : public task_services {
 
   std::size_t stage() const { return stage_; }
   std::size_t number() const { return number_; }
+  /// Whose keys are here.
+  const key_group_set& groups() const { return groups_; }
   bool has_sources() const { return !heads_.empty(); }
   bool has_sinks() const { return !sinks_.empty(); }
   runtime_operator& operator_of(node_id node) { return *members_.at(index_of_.at(node)).op; }
@@ -188,6 +190,7 @@ class task final : public task_services {
   void start();
   void run_posted();
   bool outputs_have_room();
+  bool waits_for_room();
   bool settle();
   bool meet_deadlines();
   std::vector<head*> in_turn() const;

@@ -62,8 +62,11 @@ class head : public runtime_operator {
   std::optional<duration> ask_again() const;
   /// The lowest frontier among the splits not exhausted.
   timestamp frontier() const;
-  /// The same among those that have something to read, as far as is known.
+  /// The same among those that have something to read, as far as is known; `timestamp_max` when
+  /// none has.
   timestamp readable_frontier() const;
+  /// Whether a split is not read because it is past the board's read limit.
+  bool holds_back() const;
   bool replayable() const { return source_->replayable(); }
   split_board& board() { return board_; }
   const split_board& board() const { return board_; }
