@@ -178,9 +178,20 @@ std::string compared(const outcome& wanted, const plan_node& of, const std::stri
 }  // namespace
 
 std::string vary_schedule(run_options& options, const way& how, std::size_t opening) {
-  (void)opening;
-  options.parallelism = how.parallelism;
-  return "parallelism " + std::to_string(how.parallelism);
+  std::mt19937_64 random(how.seed + 31 * opening);
+  // A job that goes on may have another number of tasks.
+  options.parallelism = opening == 0 || how.parallelism == 1
+                            ? how.parallelism
+                            : one_of<std::size_t>(random, {1, 2, 3, 4, 5});
+  if (how.parallelism == 1) return "in the calling thread";
+  options.scheduler = how.threads ? thread_pool() : simulation(how.seed + opening);
+  options.flush_after = duration{one_of<std::int64_t>(random, {0, 10, 1000})};
+  options.max_drift = duration{one_of<std::int64_t>(random, {0, 10, 60'000'000})};
+  options.channel_batches = one_of<std::size_t>(random, {1, 2, 8});
+  return fmt::format("parallelism {}, {}, flush after {}, drift {}, {} batches",
+                     options.parallelism, how.threads ? "threads" : "simulated",
+                     to_text(options.flush_after), to_text(options.max_drift),
+                     options.channel_batches);
 }
 
 std::vector<way> random_ways(std::mt19937_64& random) {
@@ -198,6 +209,20 @@ std::vector<way> random_ways(std::mt19937_64& random) {
   all.push_back(varied(way::interruption::none));
   all.push_back(varied(way::interruption::kills));
   all.push_back(varied(way::interruption::stop));
+  const auto in_parallel = [&](way how, std::size_t parallelism, bool threads) {
+    how.parallelism = parallelism;
+    how.threads = threads;
+    all.push_back(how);
+  };
+  for (const std::size_t parallelism : {2U, 3U, 5U}) {
+    in_parallel(varied(way::interruption::none), parallelism, false);
+  }
+  in_parallel({.seed = random() % 1'000'000}, one_of<std::size_t>(random, {2, 3, 5}), false);
+  in_parallel(varied(way::interruption::kills), one_of<std::size_t>(random, {2, 3, 5}), false);
+  in_parallel(varied(way::interruption::stop), one_of<std::size_t>(random, {2, 3, 5}), false);
+  in_parallel(varied(way::interruption::none), one_of<std::size_t>(random, {2, 4}), true);
+  in_parallel(varied(one_of(random, {way::interruption::kills, way::interruption::stop})),
+              one_of<std::size_t>(random, {2, 4}), true);
   return all;
 }
 

@@ -26,6 +26,7 @@ struct way {
   replay::pause pauses = replay::pause::none;
   interruption interrupted = interruption::none;
   std::size_t parallelism = 1;
+  bool threads = false;  ///< A pool of them, instead of a simulation in the calling thread.
   std::uint64_t seed = 0;  ///< Of what varies: pieces, moments, schedules.
 };
 
