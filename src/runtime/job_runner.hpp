@@ -23,12 +23,14 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <thread>
+#include <typeinfo>
 #include <vector>
 
 namespace freshet::detail {
@@ -66,6 +68,12 @@ class job_runner final : private supervisor {
   /// DeadlineExceeded when the job does not come to it within `at_most`.
   absl::StatusOr<window_explanation> explain(std::string_view window, const window_span& span,
                                              duration at_most);
+
+  /// The operator whose rows can be read under a name; see view.hpp.
+  absl::StatusOr<node_id> find_readable(std::string_view name, const std::type_info& row);
+  absl::Status read(node_id node, const std::vector<std::uint64_t>& hashes,
+                    const std::function<void(runtime_operator&, std::size_t)>& read_one,
+                    duration at_most);
 
  private:
   enum class request : std::uint8_t { none, stop, drain };

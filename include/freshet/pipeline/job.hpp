@@ -4,6 +4,7 @@
 #pragma once
 
 #include <freshet/pipeline/run_options.hpp>
+#include <freshet/pipeline/view.hpp>
 #include <freshet/pipeline/window_explanation.hpp>
 #include <freshet/window/assigner.hpp>
 
@@ -55,6 +56,17 @@ class job {
   absl::StatusOr<window_explanation> why_not_fired(
       std::string_view name, const window_span& span,
       duration at_most = std::chrono::seconds(5)) const;
+
+  /// The windows of the window operator `name`, to be read while the job runs. `Row`: the type of
+  /// its rows. See view.hpp.
+  /// Errors: NotFound with the names there are; InvalidArgument when its rows are of another type,
+  /// or it keeps none that can be read (windows of counts and of processing time).
+  template <class Row>
+  absl::StatusOr<freshet::view<Row>> view(std::string_view name) const {
+    absl::StatusOr<detail::view_source> found = detail::find_view(*runner_, name, typeid(Row));
+    if (!found.ok()) return found.status();
+    return freshet::view<Row>(*found);
+  }
 
   /// What the run came to. Before its end, only whether it `resumed` and has `nothing_to_do`.
   const run_summary& summary() const;

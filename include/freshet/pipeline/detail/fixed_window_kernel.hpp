@@ -113,6 +113,18 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
     return true;
   }
 
+  /// Appends what a key's windows hold now, by span.
+  void read(std::uint64_t hash, const Key& key, std::vector<row>& into) const {
+    const auto all = [&](const windows& of, pane_timing timing) {
+      for (const auto& [span, keys] : of) {
+        const state* held = keys.find(hash, key);
+        if (held != nullptr) into.push_back({key, span, parts_.result(*held), {timing, 0}});
+      }
+    };
+    all(fired_, pane_timing::on_time);
+    all(open_, pane_timing::early);
+  }
+
   /// When the next window is due; `timestamp_max` where none is open.
   timestamp next_deadline() const {
     return open_.empty() ? timestamp_max : times_.fires_at(open_.begin()->first);

@@ -56,7 +56,7 @@ struct node {
   distribution takes = distribution::as_they_are;       ///< The rows of its first input.
   distribution sides_take = distribution::as_they_are;  ///< Those of its other inputs.
   std::function<std::unique_ptr<runtime_operator>()> make;
-  std::function<void()> abandon;  ///< Tells a source that it will not be read; may be empty.
+  std::function<void()> abandon;        ///< Tells a source that it will not be read; may be empty.
   bool wants_entry_frontiers = false;   ///< An `event_time` that fills in `batch::entry_frontiers`.
   std::vector<std::string> unpromised;  ///< What takes this node out of "same log, same rows".
   /// The same, unless the log alone decides the order in which it receives rows.

@@ -112,6 +112,16 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     return true;
   }
 
+  /// Appends what a key's windows hold now, by span.
+  void read(std::uint64_t hash, const Key& key, std::vector<row>& into) const {
+    const windows* of_key = table_.find(hash, key);
+    if (of_key == nullptr) return;
+    for (const auto& each : *of_key) {
+      const pane_timing timing = each.fired ? pane_timing::on_time : pane_timing::early;
+      into.push_back({key, each.span, emitter_.parts().result(each.state), {timing, each.panes}});
+    }
+  }
+
   /// When the next key is to be looked at; `timestamp_max` where no window is open.
   timestamp next_deadline() const { return deadlines_.next(); }
 

@@ -80,9 +80,12 @@ class window_list {
  public:
   using window = open_window<State, WithPanes>;
   using iterator = typename std::vector<window>::iterator;
+  using const_iterator = typename std::vector<window>::const_iterator;
 
   iterator begin() { return all_.begin() + static_cast<std::ptrdiff_t>(closed_); }
   iterator end() { return all_.end(); }
+  const_iterator begin() const { return all_.begin() + static_cast<std::ptrdiff_t>(closed_); }
+  const_iterator end() const { return all_.end(); }
   bool empty() const { return closed_ == all_.size(); }
 
   iterator first_not_fired() {

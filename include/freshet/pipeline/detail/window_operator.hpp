@@ -13,6 +13,7 @@
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
+#include <freshet/pipeline/detail/readable.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
 
@@ -62,7 +63,8 @@ struct window_operator_state {
 /// `Kernel` offers: `row`, `times`, `own`, `wants_log_order`, `add`, `add_behind`, `fire_until`,
 /// `snapshot`, `restore`; see fixed_window_kernel.hpp and keyed_window_kernel.hpp.
 template <class T, class KeyOf, class Kernel>
-class window_operator final : public resumable_operator<T, typename Kernel::row> {
+class window_operator final : public resumable_operator<T, typename Kernel::row>,
+                              public readable_rows<key_of_t<KeyOf, T>, typename Kernel::row> {
  public:
   window_operator(KeyOf key_of, Kernel kernel)
       : key_of_(std::move(key_of)),
@@ -118,6 +120,12 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
     apply_settled();
     ask_for_call();
   }
+
+  void read(std::uint64_t hash, const key_of_t<KeyOf, T>& key,
+            std::vector<typename Kernel::row>& into) const override {
+    kernel_.read(hash, key, into);
+  }
+  timestamp reads_at() const override { return this->watermark(); }
 
   void on_processing_time(timestamp now) override {
     if constexpr (with_clock) {
