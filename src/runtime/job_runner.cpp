@@ -42,7 +42,9 @@ job_runner::job_runner(graph_handle graph, run_options options)
 
 job_runner::~job_runner() {
   request_stop();
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  (void)wait();
+  thread_.join();
 }
 
 absl::Status job_runner::check_options() const {
@@ -64,6 +66,13 @@ absl::Status job_runner::check_options() const {
   if (options_.max_drift < duration::zero()) {
     return wrong(fmt::format("max_drift {} is negative; give zero or a positive duration",
                              to_text(options_.max_drift)));
+  }
+  for (const auto& [name, within] : {std::pair("stop_within", options_.stop_within),
+                                     std::pair("drain_within", options_.drain_within)}) {
+    if (within < duration::zero()) {
+      return wrong(fmt::format("{} {} is negative; give zero or a positive duration", name,
+                               to_text(within)));
+    }
   }
   if (options_.scheduler.is == scheduling::kind::host_workers && !options_.scheduler.enqueue) {
     return wrong("host_workers was given no function; give one that enqueues work");
@@ -312,6 +321,7 @@ void job_runner::note_committed() {
 
 supervisor::verdict job_runner::supervise() {
   rethrow_failure();
+  give_up_when_due();
   if (!commits_->under_way()) look_for_work();
   if (!commits_->under_way() || !advance_commit()) return verdict::go_on;
   note_committed();
@@ -324,7 +334,7 @@ void job_runner::look_for_work() {
     summary_.finished = true;
     ending_ = true;
     begin_commit(true, false);
-  } else if (request_.load() != request::none && !obeyed_) {
+  } else if (request_.load() != obeyed_) {
     obey_request();
   } else if (checkpointer_.enabled() && options_.clock() >= next_commit_) {
     if (counters_.activity() != activity_committed_) {
@@ -345,9 +355,31 @@ bool job_runner::advance_commit() {
   return true;
 }
 
+/// Ends a job that has not come to its end in time after a request.
+void job_runner::give_up_when_due() {
+  const request asked = request_.load();
+  if (asked == request::none) return;
+  const bool stops = asked == request::stop;
+  const duration within = stops ? options_.stop_within : options_.drain_within;
+  const auto now = std::chrono::steady_clock::now();
+  if (noticed_ != asked) {
+    noticed_ = asked;
+    // Longer waits are as good as endless, and may overflow the clock that they are measured with.
+    give_up_at_ = now + std::min<duration>(within, std::chrono::years(100));
+  }
+  if (now < *give_up_at_) return;
+  throw job_failure(absl::DeadlineExceededError(fmt::format(
+      "pipeline '{}': {} was not complete after {}, because a sink or a function is busy; the last "
+      "commit stands, and what came after it is read again; give {} more, or look for what is slow "
+      "in the metrics",
+      graph_->name(), stops ? "stop" : "drain", to_text(within),
+      stops ? "stop_within" : "drain_within")));
+}
+
 void job_runner::obey_request() {
-  obeyed_ = true;
-  if (request_.load() == request::stop) {
+  obeyed_ = request_.load();
+  const bool stops = obeyed_ == request::stop;
+  if (stops) {
     ending_ = true;
     // Without checkpoints nothing can go on from here, so that sinks complete what they have.
     begin_commit(!checkpointer_.enabled(), true);
@@ -359,8 +391,14 @@ void job_runner::obey_request() {
 }
 
 std::optional<duration> job_runner::sleep_at_most() const {
-  if (!checkpointer_.enabled() || commits_->under_way()) return std::nullopt;
-  return saturating_between(options_.clock(), next_commit_);
+  std::optional<duration> at_most;
+  if (give_up_at_) {
+    at_most =
+        std::max(duration::zero(),
+                 std::chrono::ceil<duration>(*give_up_at_ - std::chrono::steady_clock::now()));
+  }
+  if (!checkpointer_.enabled() || commits_->under_way()) return at_most;
+  return shorter(at_most, saturating_between(options_.clock(), next_commit_));
 }
 
 void job_runner::begin_commit(bool last, bool stops) {
@@ -394,20 +432,41 @@ void job_runner::start_thread() {
 absl::Status job_runner::wait() {
   // Any number of threads may wait, so that joining is left to the destructor.
   std::unique_lock lock(ended_mutex_);
-  ended_changed_.wait(lock, [this] { return closed_; });
+  while (!closed_) {
+    if (!interrupt_at_) {
+      ended_changed_.wait(lock);
+    } else if (ended_changed_.wait_until(lock, *interrupt_at_) == std::cv_status::timeout) {
+      // The thread that should give up may itself be in a sink.
+      interrupt_at_.reset();
+      if (ended_) continue;
+      for (task* each : tasks_->tasks()) each->interrupt_sinks();
+    }
+  }
   return result_;
 }
 
 void job_runner::request_stop() {
-  request expected = request::none;
-  request_.compare_exchange_strong(expected, request::stop);
+  request_.store(request::stop);  // Also of a job that drains.
+  interrupt_after(options_.stop_within);
   signal_->notify();
 }
 
 void job_runner::request_drain() {
   request expected = request::none;
-  request_.compare_exchange_strong(expected, request::drain);
+  if (!request_.compare_exchange_strong(expected, request::drain)) return;
+  interrupt_after(options_.drain_within);
   signal_->notify();
+}
+
+void job_runner::interrupt_after(duration within) {
+  {
+    const std::lock_guard lock(ended_mutex_);
+    if (ended_) return;
+    // Longer waits are as good as endless, and may overflow the clock they are measured with.
+    interrupt_at_ =
+        std::chrono::steady_clock::now() + std::min<duration>(within, std::chrono::years(100));
+  }
+  ended_changed_.notify_all();
 }
 
 }  // namespace freshet::detail

@@ -98,6 +98,8 @@ class job_runner final : private supervisor {
   void rethrow_failure();
   bool all_finished();
   void obey_request();
+  void give_up_when_due();
+  void interrupt_after(duration within);
   void look_for_work();
   void begin_commit(bool last, bool stops);
   bool advance_commit();
@@ -115,8 +117,10 @@ class job_runner final : private supervisor {
   std::unique_ptr<task_set> tasks_;
   std::unique_ptr<commit_coordinator> commits_;
   std::atomic<request> request_{request::none};
-  bool obeyed_ = false;  ///< The request has gone to the tasks.
-  bool ending_ = false;  ///< The commit under way is the last.
+  request noticed_ = request::none;  ///< The one whose time runs.
+  request obeyed_ = request::none;   ///< The one that has gone to the tasks.
+  bool ending_ = false;              ///< The commit under way is the last.
+  std::optional<std::chrono::steady_clock::time_point> give_up_at_;
   std::atomic<std::uint64_t> checkpoints_{0};
   std::chrono::steady_clock::time_point started_;
   timestamp next_commit_;  ///< In processing time.
@@ -129,6 +133,8 @@ class job_runner final : private supervisor {
   run_summary summary_;
   absl::Status result_;
   std::mutex ended_mutex_;
+  /// When sinks are interrupted, unless the job has ended by then.
+  std::optional<std::chrono::steady_clock::time_point> interrupt_at_;
   std::condition_variable ended_changed_;
   bool ended_ = false;   ///< The tasks answer no more.
   bool closed_ = false;  ///< All that the job held is free again.

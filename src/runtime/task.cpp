@@ -444,6 +444,10 @@ void task::end_input() {
   if (drift_place_) in_.drift.report(*drift_place_, timestamp_max);
 }
 
+void task::interrupt_sinks() {
+  for (const auto& [id, sink] : sinks_) sink->interrupt();
+}
+
 void task::publish_sinks(const std::vector<sink_record>& tokens, bool last) {
   // One failing sink must not keep the others from publishing; the first error is told.
   absl::Status first;

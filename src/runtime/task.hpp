@@ -129,6 +129,8 @@ class task final : public task_services {
   void stop_reading() { reads_ = false; }
   /// Treats what has been read from sources as all there is.
   void end_input();
+  /// From any thread: what sinks are writing should end soon.
+  void interrupt_sinks();
   void publish_sinks(const std::vector<sink_record>& tokens, bool last);
   void tell_committed(const std::vector<source_record>& sources);
 

@@ -8,6 +8,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -32,7 +33,14 @@ class callback_sink final : public sink<T> {
   absl::Status write(const batch<T>& rows) override {
     std::size_t row = 0;
     try {
-      for (; row < rows.size(); ++row) std::invoke(f_, rows.values[row]);
+      for (; row < rows.size(); ++row) {
+        if (interrupted_.load(std::memory_order_relaxed)) {
+          return absl::DeadlineExceededError(
+              "callback: interrupted between two rows, because the job was not complete in time "
+              "after stop or drain; the last commit stands");
+        }
+        std::invoke(f_, rows.values[row]);
+      }
     } catch (...) {
       throw row_failure(row);
     }
@@ -40,9 +48,11 @@ class callback_sink final : public sink<T> {
   }
   absl::StatusOr<std::string> prepare() override { return std::string(); }
   absl::Status commit(std::string_view, bool) override { return absl::OkStatus(); }
+  void interrupt() override { interrupted_.store(true, std::memory_order_relaxed); }
 
  private:
   F f_;
+  std::atomic<bool> interrupted_{false};
 };
 
 template <class F>

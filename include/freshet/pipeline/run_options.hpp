@@ -53,6 +53,12 @@ struct run_options {
   duration max_drift = std::chrono::minutes(1);
   /// How many batches may be under way between two tasks. At least 1.
   std::size_t channel_batches = 8;
+  /// How long a job may take, on the steady clock, to commit and end after `stop`, and to work off
+  /// what it has read after `drain`, before it gives up with DeadlineExceeded: the last commit then
+  /// stands, and what came after it is read again. Not negative. A function or sink that is being
+  /// called then is waited for all the same.
+  duration stop_within = std::chrono::seconds(10);
+  duration drain_within = std::chrono::minutes(1);
   checkpoint_options checkpoint = {};
   freshet::resume resume = freshet::resume::automatic;
   /// Processing time, for tests that move it by hand (`testing::manual_clock`): commits, idle

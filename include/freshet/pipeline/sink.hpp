@@ -52,6 +52,11 @@ class sink {
   /// Takes the rows, which need not be durable or visible yet. May block: that is backpressure.
   virtual absl::Status write(const batch<T>& rows) = 0;
 
+  /// Called from another thread, at most once, when the job gives up after `stop` or `drain`: a
+  /// `write` under way, and any later one, should return soon with an error. One that may block for
+  /// long needs it, or the job waits for it.
+  virtual void interrupt() {}
+
   /// Makes everything written so far durable and returns the token that `commit` and, after a
   /// restart, `start` will be given.
   virtual absl::StatusOr<std::string> prepare() = 0;

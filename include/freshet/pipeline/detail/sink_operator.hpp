@@ -25,6 +25,8 @@ class sink_base : public runtime_operator {
   virtual absl::Status start(std::optional<std::string_view> committed) = 0;
   virtual absl::Status commit(std::string_view token, bool last) = 0;
   virtual sink_guarantee guarantee() const = 0;
+  /// From any thread, once the sink was started.
+  virtual void interrupt() = 0;
   /// The token of the newest barrier.
   const std::string& token() const { return token_; }
 
@@ -73,6 +75,7 @@ class sink_operator final : public sink_base, public inlet<T> {
     return sink_->commit(token, last);
   }
   sink_guarantee guarantee() const override { return sink_->guarantee(); }
+  void interrupt() override { sink_->interrupt(); }
 
  private:
   [[noreturn]] void fail_at_row(const position& where, const row_failure& failure) const {
