@@ -73,6 +73,10 @@ void commit_coordinator::commit() {
     }
     draft.add(std::move(part.draft));
   }
+  bytes_written_ = 0;
+  for (const state_change& each : draft.changes) {
+    bytes_written_ += each.key.size() + (each.value ? each.value->size() : 0);
+  }
   if (!checkpoints_.enabled()) return;
   std::vector<counter_record> by_place;
   for (auto& [node, counts] : counters) by_place.push_back(std::move(counts));

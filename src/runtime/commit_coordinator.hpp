@@ -26,6 +26,8 @@ class commit_coordinator {
   /// Sends barriers through all tasks. `last`: of a job that will not go on from here, so that
   /// sinks complete their output. `stops`: sources read nothing after their barrier.
   void begin(bool last, bool stops);
+  /// Keys and values of the newest commit.
+  std::uint64_t bytes_written() const { return bytes_written_; }
   bool under_way() const { return phase_ != phase::none; }
   /// Does what can be done now. \return whether the commit is complete. Throws `job_failure`.
   bool advance();
@@ -51,6 +53,7 @@ class commit_coordinator {
   phase phase_ = phase::none;
   bool last_ = false;
   std::size_t publishing_ = 0;
+  std::uint64_t bytes_written_ = 0;
   std::vector<source_record> sources_;
   std::vector<sink_record> sinks_;
 };

@@ -8,7 +8,9 @@ void inline_scheduler::run(const std::vector<task*>& tasks, supervisor& over) {
   while (true) {
     bool worked = false;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
+      tasks[i]->begin_slice();
       const task::step_result result = tasks[i]->step();
+      tasks[i]->end_slice(result);
       worked |= result == task::step_result::worked;
       if (result != task::step_result::finished || finished[i]) continue;
       finished[i] = true;

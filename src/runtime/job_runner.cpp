@@ -315,7 +315,16 @@ void job_runner::rethrow_failure() {
 
 void job_runner::note_committed() {
   activity_committed_ = activity_committing_;
-  if (checkpointer_.enabled()) checkpoints_.fetch_add(1, std::memory_order_relaxed);
+  if (checkpointer_.enabled()) {
+    checkpoints_.fetch_add(1, std::memory_order_relaxed);
+    const duration took =
+        std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - commit_began_);
+    checkpoint_last_.store(took.count(), std::memory_order_relaxed);
+    checkpoint_longest_.store(
+        std::max(took.count(), checkpoint_longest_.load(std::memory_order_relaxed)),
+        std::memory_order_relaxed);
+    checkpoint_bytes_.store(commits_->bytes_written(), std::memory_order_relaxed);
+  }
   next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
 }
 
@@ -403,12 +412,19 @@ std::optional<duration> job_runner::sleep_at_most() const {
 
 void job_runner::begin_commit(bool last, bool stops) {
   activity_committing_ = counters_.activity();
+  commit_began_ = std::chrono::steady_clock::now();
   commits_->begin(last, stops);
 }
 
 job_metrics job_runner::metrics() const {
   job_metrics all = counters_.metrics();
   all.checkpoints = checkpoints_.load(std::memory_order_relaxed);
+  all.checkpoint_last = duration(checkpoint_last_.load(std::memory_order_relaxed));
+  all.checkpoint_longest = duration(checkpoint_longest_.load(std::memory_order_relaxed));
+  all.checkpoint_bytes = checkpoint_bytes_.load(std::memory_order_relaxed);
+  const std::lock_guard lock(ended_mutex_);
+  if (ended_ || tasks_ == nullptr) return all;
+  for (const task* each : tasks_->tasks()) all.tasks.push_back(each->metrics());
   return all;
 }
 

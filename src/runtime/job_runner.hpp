@@ -122,6 +122,10 @@ class job_runner final : private supervisor {
   bool ending_ = false;              ///< The commit under way is the last.
   std::optional<std::chrono::steady_clock::time_point> give_up_at_;
   std::atomic<std::uint64_t> checkpoints_{0};
+  std::atomic<duration::rep> checkpoint_last_{0};
+  std::atomic<duration::rep> checkpoint_longest_{0};
+  std::atomic<std::uint64_t> checkpoint_bytes_{0};
+  std::chrono::steady_clock::time_point commit_began_;
   std::chrono::steady_clock::time_point started_;
   timestamp next_commit_;  ///< In processing time.
   std::uint64_t activity_committing_ = 0;
@@ -132,7 +136,7 @@ class job_runner final : private supervisor {
   std::size_t failures_ = 0;
   run_summary summary_;
   absl::Status result_;
-  std::mutex ended_mutex_;
+  mutable std::mutex ended_mutex_;
   /// When sinks are interrupted, unless the job has ended by then.
   std::optional<std::chrono::steady_clock::time_point> interrupt_at_;
   std::condition_variable ended_changed_;

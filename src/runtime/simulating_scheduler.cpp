@@ -43,11 +43,13 @@ void simulating_scheduler::run(const std::vector<task*>& tasks, supervisor& over
       }
       continue;
     }
+    next->begin_slice();
     task::step_result result = task::step_result::worked;
     for (std::size_t steps = 1 + below(4); steps > 0 && result == task::step_result::worked;
          --steps) {
       result = next->step();
     }
+    next->end_slice(result);
     if (result == task::step_result::worked) wake(*next);
     if (result == task::step_result::finished &&
         std::find(finished.begin(), finished.end(), next) == finished.end()) {

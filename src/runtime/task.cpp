@@ -159,6 +159,8 @@ void task::open(const std::function<std::size_t(node_id)>& splits_of) {
       unpromised_.insert(unpromised_.end(), names.begin(), names.end());
     }
     give_context(each, in_order);
+    const auto* combiner = dynamic_cast<const frontier_combiner*>(each.op.get());
+    if (combiner != nullptr) combiners_.push_back(combiner);
     auto* listener = dynamic_cast<split_listener*>(each.op.get());
     if (listener == nullptr) continue;
     auto& source = static_cast<head&>(operator_of(in_.described.source_of(each.node)));
@@ -231,7 +233,8 @@ task::step_result task::step() {
     }
     worked |= flush_when_due(worked);
   }
-  if (!outputs_have_room()) return waits_for_room() ? step_result::waits : step_result::worked;
+  lacks_room_ = !outputs_have_room();
+  if (lacks_room_) return waits_for_room() ? step_result::waits : step_result::worked;
   // What had no room may have some by now: nobody would wake this task for what it left undone.
   if (worked || lacked_room || !unfinished_.empty()) return step_result::worked;
   return finished() ? step_result::finished : step_result::waits;
@@ -504,6 +507,47 @@ time_state task::frontiers() const {
     all.emplace(each.node, std::move(here));
   }
   return all;
+}
+
+/// The watermark of a task's input, or of its sources.
+timestamp task::input_watermark() const {
+  timestamp lowest = timestamp_max;
+  for (const arrival& each : arrivals_) lowest = std::min(lowest, each.receiver->frontier());
+  if (!arrivals_.empty()) return lowest;
+  for (const frontier_combiner* each : combiners_) {
+    lowest = std::min(lowest, each->combined().frontier());
+  }
+  return combiners_.empty() ? timestamp_min : lowest;
+}
+
+void task::end_slice(step_result last) {
+  watermark_.store(input_watermark().time_since_epoch().count(), std::memory_order_relaxed);
+  using waiting = slice_meter::waiting;
+  const bool blocked = last == step_result::waits && lacks_room_;
+  meter_.end_slice(last == step_result::worked ? waiting::thread
+                   : blocked                   ? waiting::room
+                                               : waiting::input);
+}
+
+task_metrics task::metrics() const {
+  task_metrics made;
+  for (const member& each : members_) made.operators.push_back(in_.described.place(each.node));
+  made.number = number_;
+  made.records_in = in_.counters.record_of(members_.front().node, number_).records_in;
+  made.busy = meter_.busy();
+  made.idle = meter_.idle();
+  made.blocked = meter_.blocked();
+  made.ready = meter_.ready();
+  for (const arrival& from : arrivals_) {
+    for (const auto& each : from.channels)
+      made.queue_fill = std::max(made.queue_fill, each->fill());
+  }
+  made.watermark = timestamp(duration(watermark_.load(std::memory_order_relaxed)));
+  const timestamp now = in_.clock();
+  if (made.watermark > timestamp_min && made.watermark < now) {
+    made.watermark_lag = saturating_between(made.watermark, now);
+  }
+  return made;
 }
 
 std::optional<std::string> task::not_replayable() const {

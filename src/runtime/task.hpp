@@ -16,9 +16,11 @@
 #include "drift.hpp"
 #include "explanation.hpp"
 #include "plan.hpp"
+#include "slice_meter.hpp"
 #include "wake_signal.hpp"
 
 #include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/frontier_combiner.hpp>
 #include <freshet/pipeline/detail/graph.hpp>
 #include <freshet/pipeline/detail/sink_operator.hpp>
 #include <freshet/pipeline/detail/source_head.hpp>
@@ -149,12 +151,16 @@ class task final : public task_services {
   bool used_processing_time() const;
   /// What every frontier is just now. \pre `open` has succeeded.
   time_state frontiers() const;
+  /// From any thread.
+  task_metrics metrics() const;
   /// The ends of the pipeline that limit its guarantee, if any do.
   std::optional<std::string> not_replayable() const;
   std::optional<std::string> at_least_once() const;
 
   // For the scheduler.
   std::atomic<std::uint8_t> run_state{0};
+  void begin_slice() { meter_.begin_slice(); }
+  void end_slice(step_result last);
 
   void defer(runtime_operator& unfinished) override;
   void take_snapshot(runtime_operator& of) override;
@@ -203,6 +209,7 @@ class task final : public task_services {
   bool all_at_barrier() const;
   void pass_barrier();
   bool finished() const;
+  timestamp input_watermark() const;
   bool flush_when_due(bool worked);
   template <class Role>
   std::vector<std::pair<node_id, Role*>> with_role() const;
@@ -220,6 +227,7 @@ class task final : public task_services {
   std::vector<departure> departures_;
   std::size_t channel_count_ = 0;  ///< Of all arrivals.
   std::vector<head*> running_;
+  std::vector<const frontier_combiner*> combiners_;
   std::vector<std::size_t> unfinished_;  ///< Members that have more to emit.
   std::vector<timestamp> deadlines_;     ///< Of processing time, by member.
   timestamp next_deadline_ = timestamp_max;
@@ -227,9 +235,12 @@ class task final : public task_services {
   std::pair<std::size_t, std::size_t> turn_{0, 0};  ///< The channel to look at next.
   std::optional<std::chrono::steady_clock::time_point> held_since_;
   std::vector<std::string> unpromised_;
+  slice_meter meter_;
+  std::atomic<timestamp::rep> watermark_{timestamp_min.time_since_epoch().count()};
   bool started_ = false;
   bool reads_ = true;
   bool barrier_wanted_ = false;
+  bool lacks_room_ = false;  ///< As of the last step.
   task_snapshot* collecting_ = nullptr;
   snapshot_taker take_;
   std::atomic<task_waker*> waker_{nullptr};

@@ -24,6 +24,7 @@ void worker_scheduler::wake(task& ready) {
 void worker_scheduler::run_slice(task& ready) {
   const inside_mark mark;
   ready.run_state.fetch_and(static_cast<std::uint8_t>(~notified), std::memory_order_acq_rel);
+  ready.begin_slice();
   task::step_result result = task::step_result::worked;
   try {
     for (std::size_t i = 0; i < steps_per_slice && result == task::step_result::worked; ++i) {
@@ -33,6 +34,7 @@ void worker_scheduler::run_slice(task& ready) {
     over_->note_failed(std::current_exception());
     return;  // It stays active, and so is never queued again.
   }
+  ready.end_slice(result);
   if (result == task::step_result::worked) {
     enqueue(ready);
     return;

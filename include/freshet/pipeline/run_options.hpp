@@ -87,9 +87,29 @@ struct operator_metrics {
                                  ///< `records_in`.
 };
 
+/// What one task of this run has done: the operators of one stage, for a part of the keys or
+/// splits. Times are those of the steady clock, and a slice of work old.
+struct task_metrics {
+  std::vector<std::string> operators;   ///< Their places, those further up first.
+  std::size_t number = 0;               ///< Among the tasks with these operators.
+  std::uint64_t records_in = 0;         ///< Of the first operator: the task's load.
+  duration busy{0};                     ///< Working.
+  duration idle{0};                     ///< With nothing to do.
+  duration blocked{0};                  ///< Waiting until a task below has room: backpressure.
+  duration ready{0};                    ///< With something to do, waiting for a thread.
+  double queue_fill = 0;                ///< Of its fullest input channel, 0 to 1.
+  timestamp watermark = timestamp_min;  ///< What it has been promised; see `watermark_lag`.
+  /// How far the watermark is behind processing time; zero where there is none, or it is ahead.
+  duration watermark_lag{0};
+};
+
 struct job_metrics {
   std::vector<operator_metrics> operators;  ///< In the order of composition.
+  std::vector<task_metrics> tasks;          ///< While the job runs, and in its summary at the end.
   std::uint64_t checkpoints = 0;            ///< Committed by this run.
+  duration checkpoint_last{0};              ///< From the barrier to the publishing, of the newest.
+  duration checkpoint_longest{0};
+  std::uint64_t checkpoint_bytes = 0;  ///< Keys and values written by the newest.
 
   /// Sums over all operators; `records` counts what the sources read, `rows` what sinks took.
   std::uint64_t records() const;
