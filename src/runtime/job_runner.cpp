@@ -436,6 +436,7 @@ void job_runner::summarize() {
       std::find(unpromised.begin(), unpromised.end(), by_clock) == unpromised.end()) {
     unpromised.emplace_back(by_clock);
   }
+  if (scheduler_) summary_.warnings = scheduler_->warnings();
   if (!summary_.nothing_to_do) summary_.guarantee = tasks_->guarantee(checkpointer_.enabled());
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
   summary_.seconds = passed.count();

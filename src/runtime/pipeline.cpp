@@ -122,6 +122,7 @@ std::string run_summary::to_text() const {
   for (const std::string& what : unpromised) {
     text += "results may differ between runs because of: " + what + "\n";
   }
+  for (const std::string& what : warnings) text += what + "\n";
   return text;
 }
 

@@ -1,0 +1,185 @@
+// Who runs tasks: that they really run at once, that one thread is enough for any job, and that a
+// simulation can be repeated.
+#include "runtime/parallel_support.hpp"
+
+#include <freshet/pipeline/transform.hpp>
+
+#include <deque>
+
+using namespace freshet;
+using namespace freshet::test;
+
+namespace {
+
+/// Where as many callers as wanted meet: each waits for the others.
+class meeting {
+ public:
+  explicit meeting(std::size_t wanted) : wanted_(wanted) {}
+  void come() {
+    std::unique_lock lock(mutex_);
+    ++present_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return present_ >= wanted_; });
+  }
+  std::size_t present() {
+    const std::lock_guard lock(mutex_);
+    return present_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  const std::size_t wanted_;
+  std::size_t present_ = 0;
+};
+
+/// Threads of an application.
+class host_pool {
+ public:
+  explicit host_pool(std::size_t threads) {
+    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  }
+  ~host_pool() {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& each : threads_) each.join();
+  }
+  host_pool(const host_pool&) = delete;
+  host_pool& operator=(const host_pool&) = delete;
+
+  scheduling workers() {
+    return host_workers([this](std::function<void()> work) {
+      {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back(std::move(work));
+      }
+      changed_.notify_one();
+    });
+  }
+
+ private:
+  void work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      const std::function<void()> next = std::move(waiting_.front());
+      waiting_.pop_front();
+      lock.unlock();
+      next();
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> waiting_;
+  bool ending_ = false;
+  std::vector<std::thread> threads_;
+};
+
+using row_function = std::function<reading(const reading&)>;
+
+/// A user function that meets the copies of other tasks at its first record.
+row_function meets(meeting& at) {
+  return [&at, met = false](const reading& each) mutable {
+    if (!met) at.come();
+    met = true;
+    return each;
+  };
+}
+
+run_summary run_in(const scheduling& how, std::size_t parallelism, std::size_t splits,
+                   std::uint64_t each_split, const row_function& function) {
+  std::atomic<std::uint64_t> rows{0};
+  pipeline p("scheduled");
+  p.from("in", counting_source(splits, each_split)) | rebalance() | map(function) |
+      to("out", callback(sink_function([&](const reading&) { ++rows; })));
+  run_options options;
+  options.parallelism = parallelism;
+  options.scheduler = how;
+  run_summary summary;
+  const absl::Status done = p.run(options, &summary);
+  INFO(done.ToString());
+  REQUIRE(done.ok());
+  REQUIRE(rows == splits * each_split);
+  return summary;
+}
+
+void require_two_at_once(const scheduling& how) {
+  meeting both(2);
+  run_in(how, 2, 2, 5'000, meets(both));
+  REQUIRE(both.present() == 2);
+}
+
+}  // namespace
+
+TEST_CASE("two functions of one job run at once in the pool", "[runtime][scheduler]") {
+  require_two_at_once(thread_pool());
+}
+
+TEST_CASE("two functions of one job run at once in a oneTBB arena", "[runtime][scheduler][tbb]") {
+  require_two_at_once(tbb_arena());
+}
+
+TEST_CASE("two functions of one job run at once on the threads of the host",
+          "[runtime][scheduler]") {
+  host_pool host(2);
+  require_two_at_once(host.workers());
+}
+
+TEST_CASE("a host with too few threads runs a job all the same, and the summary tells",
+          "[runtime][scheduler]") {
+  host_pool host(1);
+  const auto as_it_is = [](const reading& each) { return each; };
+  const run_summary told = run_in(host.workers(), 3, 3, 20'000, as_it_is);
+  REQUIRE(told.warnings ==
+          std::vector<std::string>{
+              "the workers run 1 task at once, and parallelism is 3; give them more threads "
+              "(oneTBB: hold a global_control of one more than that), or ask for less"});
+  REQUIRE(told.to_text().find(told.warnings[0] + "\n") != std::string::npos);
+  // The same job in threads of its own has nothing to complain about.
+  REQUIRE(run_in(thread_pool(), 3, 3, 20'000, as_it_is).warnings.empty());
+}
+
+TEST_CASE("a host may run slices after its jobs have ended", "[runtime][scheduler]") {
+  // Work that comes late: the host keeps each piece until it is asked, and one more at the end.
+  std::mutex mutex;
+  std::vector<std::function<void()>> kept;
+  {
+    host_pool host(2);
+    const scheduling workers = host.workers();
+    const auto keeps_copies = host_workers([&](std::function<void()> work) {
+      {
+        const std::lock_guard lock(mutex);
+        kept.push_back(work);
+      }
+      workers.enqueue([work] { work(); });
+    });
+    run_in(keeps_copies, 2, 2, 2'000, [](const reading& each) { return each; });
+  }
+  REQUIRE(!kept.empty());
+}
+
+TEST_CASE("a simulation with one seed calls functions in one order", "[runtime][scheduler]") {
+  const auto order_of = [](std::uint64_t seed) {
+    std::vector<std::pair<std::int64_t, std::int64_t>> calls;
+    run_in(simulation(seed), 3, 3, 6'000, [&calls](const reading& each) {
+      calls.emplace_back(each.key, each.number);
+      return each;
+    });
+    return calls;
+  };
+  std::size_t others = 0;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    const auto first = order_of(seed);
+    INFO("seed " << seed);
+    REQUIRE(first.size() == 18'000);
+    REQUIRE(order_of(seed) == first);
+    if (order_of(seed + 100) != first) ++others;
+  }
+  REQUIRE(others > 0);
+}
