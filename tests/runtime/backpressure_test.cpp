@@ -1,0 +1,165 @@
+// A sink that stands still stops what is above it, and nothing piles up in between.
+//
+// The bound in batches of `batch_rows_max` rows: every channel holds `channel_batches`, and its
+// sender one that is being filled. Every task holds what it works at and what one slice of its work
+// emits without finding room: two batches at most when a whole batch meets one that is half full.
+#include "runtime/parallel_support.hpp"
+
+#include <freshet/connectors/channel.hpp>
+#include <freshet/pipeline/transform.hpp>
+
+#include <algorithm>
+
+using namespace freshet;
+using namespace freshet::test;
+
+namespace {
+
+constexpr std::size_t channel_batches = 2;
+
+run_options in_parallel(std::size_t parallelism) {
+  run_options options;
+  options.parallelism = parallelism;
+  options.channel_batches = channel_batches;
+  return options;
+}
+
+std::uint64_t rows_at_most(std::size_t channels, std::size_t tasks) {
+  return batch_rows_max * (channels * (channel_batches + 1) + tasks * 3);
+}
+
+/// Of a source with a split for every task, a `rebalance`, and a sink.
+std::uint64_t rows_at_most(std::size_t parallelism) {
+  if (parallelism == 1) return rows_at_most(0, 1);
+  return rows_at_most(parallelism * parallelism + parallelism, 2 * parallelism + 1);
+}
+
+/// What arrives at a sink that waits at a gate.
+struct arrivals {
+  gate stands;
+  std::atomic<std::uint64_t> rows{0};
+  std::atomic<std::int64_t> numbers{0};
+
+  sink_function take() {
+    return [this](const reading& each) {
+      stands.pass();
+      rows.fetch_add(1);
+      numbers.fetch_add(each.number);
+    };
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a sink that stands still stops the source, and no rows pile up",
+          "[runtime][backpressure]") {
+  const std::size_t parallelism = GENERATE(1U, 2U, 4U);
+  const std::uint64_t bound = rows_at_most(parallelism);
+  const std::uint64_t each_split = 10 * bound / parallelism;
+  const auto read = std::make_shared<std::atomic<std::uint64_t>>(0);
+  living::forget();
+  const std::int64_t living_before = living::count;
+  arrivals at_sink;
+  {
+    pipeline p("stalled");
+    p.from("in", counting_source(parallelism, each_split, read)) | rebalance() |
+        to("out", callback(at_sink.take()));
+    auto job = p.start(in_parallel(parallelism));
+    REQUIRE(job.ok());
+    const opens_at_end lets_go(at_sink.stands);
+    at_sink.stands.await_somebody();
+    const std::uint64_t rested = at_rest([&] { return read->load(); });
+    CHECK(rested <= bound);
+    // The channels are full: they are what holds the source back.
+    if (parallelism > 1) CHECK(rested >= parallelism * channel_batches * batch_rows_max);
+    CHECK(at_sink.rows == 0);
+    at_sink.stands.open();
+    const absl::Status done = job->wait();
+    INFO(done.ToString());
+    REQUIRE(done.ok());
+    CHECK(job->metrics().rows() == parallelism * each_split);
+  }
+  const auto n = static_cast<std::int64_t>(each_split);
+  CHECK(at_sink.rows == parallelism * each_split);
+  CHECK(at_sink.numbers == static_cast<std::int64_t>(parallelism) * (n * (n - 1) / 2));
+  INFO("most " << living::most << ", bound " << bound);
+  CHECK(living::most - living_before <= static_cast<std::int64_t>(bound));
+  CHECK(living::count == living_before);
+}
+
+TEST_CASE("a sink that stands still makes push wait, and try_push say no",
+          "[runtime][backpressure]") {
+  const std::size_t parallelism = GENERATE(1U, 2U, 4U);
+  constexpr std::size_t capacity = 64;
+  // One split, so one task reads.
+  const std::uint64_t bound = parallelism == 1
+                                  ? rows_at_most(0, 1)
+                                  : rows_at_most(parallelism + parallelism, 1 + parallelism + 1);
+  const std::uint64_t total = 4 * bound;
+  channel<reading> in({.capacity = capacity});
+  arrivals at_sink;
+  pipeline p("pushed");
+  p.from("in", in) | rebalance() | to("out", callback(at_sink.take()));
+  auto job = p.start(in_parallel(parallelism));
+  REQUIRE(job.ok());
+  std::atomic<std::uint64_t> pushed{0};
+  std::thread pusher([&] {
+    while (pushed < total && in.push(reading{}).ok()) pushed.fetch_add(1);
+  });
+  std::uint64_t tried = 0;
+  absl::Status refused;
+  {
+    const opens_at_end lets_go(at_sink.stands);
+    at_sink.stands.await_somebody();
+    (void)at_rest([&] { return pushed.load(); });
+    until([&] {
+      const absl::Status status = in.try_push(reading{}).status();
+      if (status.ok()) ++tried;
+      refused = status;
+      return !status.ok();
+    });
+    CHECK(absl::IsResourceExhausted(refused));
+    CHECK(pushed + tried <= bound + capacity);
+    CHECK(at_sink.rows == 0);
+  }
+  pusher.join();
+  in.close();
+  REQUIRE(job->wait().ok());
+  CHECK(pushed == total);
+  CHECK(at_sink.rows == total + tried);
+}
+
+TEST_CASE("a flat_map of many rows per record keeps no more than those of one batch",
+          "[runtime][backpressure]") {
+  const std::size_t parallelism = GENERATE(1U, 2U, 4U);
+  constexpr std::uint64_t rows_each = 5'000;
+  static constexpr std::size_t records_per_read = 4;
+  const std::uint64_t flowing =
+      parallelism == 1 ? rows_at_most(0, 1) : rows_at_most(parallelism, parallelism + 1);
+  const std::uint64_t bound = flowing + parallelism * records_per_read * rows_each;
+  const std::uint64_t each_split = 10 * bound / rows_each / parallelism;
+  living::forget();
+  const std::int64_t living_before = living::count;
+  arrivals at_sink;
+  function_source source = counting_source(parallelism, each_split);
+  source.function = [counted = source.function](std::size_t split, std::uint64_t from,
+                                                std::size_t limit, std::vector<reading>& rows) {
+    return counted(split, from, std::min(limit, records_per_read), rows);
+  };
+  {
+    pipeline p("fanned out");
+    p.from("in", source) | flat_map<reading>([](const reading& each, auto& emit) {
+      for (std::uint64_t i = 0; i < rows_each; ++i) emit(each);
+    }) | to("out", callback(at_sink.take()));
+    auto job = p.start(in_parallel(parallelism));
+    REQUIRE(job.ok());
+    const opens_at_end lets_go(at_sink.stands);
+    at_sink.stands.await_somebody();
+    (void)at_rest([&] { return static_cast<std::uint64_t>(living::count.load()); });
+    at_sink.stands.open();
+    REQUIRE(job->wait().ok());
+  }
+  CHECK(at_sink.rows == parallelism * each_split * rows_each);
+  INFO("most " << living::most << ", bound " << bound);
+  CHECK(living::most - living_before <= static_cast<std::int64_t>(bound));
+}
