@@ -226,7 +226,7 @@ task::step_result task::step() {
   bool lacked_room = false;
   if (settle()) {
     worked = serve();
-    worked |= meet_deadlines();
+    if (outputs_have_room()) worked |= meet_deadlines();
     lacked_room = !outputs_have_room();
     if (unfinished_.empty() && !lacked_room) {
       worked |= heads_.empty() ? take_message() : read_sources();
@@ -475,6 +475,7 @@ void task::tell_committed(const std::vector<source_record>& sources) {
 }
 
 std::optional<duration> task::sleep_at_most() const {
+  if (lacks_room_) return std::nullopt;  // Whatever is due must wait for room, which wakes it.
   std::optional<duration> at_most;
   if (reads_) {
     for (const head* source : running_) at_most = shorter(at_most, source->ask_again());

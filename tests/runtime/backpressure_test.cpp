@@ -6,6 +6,8 @@
 #include "runtime/parallel_support.hpp"
 
 #include <freshet/connectors/channel.hpp>
+#include <freshet/pipeline/keying.hpp>
+#include <freshet/pipeline/process.hpp>
 #include <freshet/pipeline/transform.hpp>
 
 #include <algorithm>
@@ -49,6 +51,30 @@ struct arrivals {
   }
 };
 
+/// A record of each split, which are silent from then on.
+function_source one_each_and_no_end(std::size_t splits) {
+  return {splits,
+          [](std::size_t split, std::uint64_t from, std::size_t, std::vector<reading>& rows) {
+            if (from == 0) rows.push_back({static_cast<std::int64_t>(split), 0, {}, {}});
+            return absl::StatusOr<read_state>(read_state::idle);
+          }};
+}
+
+/// Emits rows without end, by timers that are always due.
+struct heartbeat {
+  counter beats;
+
+  void process(const reading&, auto& context) { beat_again(context); }
+  void on_timer(const timer&, auto& context) {
+    for (int row = 0; row < 100; ++row) context.emit(reading{});
+    beats->fetch_add(1);
+    beat_again(context);
+  }
+  void beat_again(auto& context) {
+    context.set_processing_timer(context.processing_time() + duration{1});
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a sink that stands still stops the source, and no rows pile up",
@@ -56,7 +82,7 @@ TEST_CASE("a sink that stands still stops the source, and no rows pile up",
   const std::size_t parallelism = GENERATE(1U, 2U, 4U);
   const std::uint64_t bound = rows_at_most(parallelism);
   const std::uint64_t each_split = 10 * bound / parallelism;
-  const auto read = std::make_shared<std::atomic<std::uint64_t>>(0);
+  const auto read = counts();
   living::forget();
   const std::int64_t living_before = living::count;
   arrivals at_sink;
@@ -162,4 +188,57 @@ TEST_CASE("a flat_map of many rows per record keeps no more than those of one ba
   CHECK(at_sink.rows == parallelism * each_split * rows_each);
   INFO("most " << living::most << ", bound " << bound);
   CHECK(living::most - living_before <= static_cast<std::int64_t>(bound));
+}
+
+TEST_CASE("timers that are due wait for a sink that stands still", "[runtime][backpressure]") {
+  const std::size_t parallelism = GENERATE(2U, 4U);
+  constexpr std::uint64_t keys = 8;
+  const std::uint64_t bound =
+      rows_at_most(parallelism * parallelism + parallelism, 2 * parallelism + 1) +
+      keys * 100;  // One batch of timers is one slice.
+  const counter beats = counts();
+  arrivals at_sink;
+  pipeline p("beating");
+  p.from("in", one_each_and_no_end(keys)) | key_by(&reading::key) |
+      process<reading>("beat", heartbeat{beats}) | to("out", callback(at_sink.take()));
+  auto job = p.start(in_parallel(parallelism));
+  REQUIRE(job.ok());
+  {
+    const opens_at_end lets_go(at_sink.stands);
+    at_sink.stands.await_somebody();
+    CHECK(at_rest([&] { return beats->load(); }, 2 * bound / 100) <= bound / 100);
+  }
+  until([&] { return at_sink.rows > bound; });
+  job->stop();
+  REQUIRE(job->wait().ok());
+}
+
+TEST_CASE("nobody asks a source that is due for as long as the sink stands still",
+          "[runtime][backpressure]") {
+  const std::size_t parallelism = GENERATE(2U, 4U);
+  const counter read = counts();
+  function_source source = counting_source(parallelism, endless, read);
+  source.asked = counts();
+  source.function = [counted = source.function](
+                        std::size_t split, std::uint64_t from, std::size_t limit,
+                        std::vector<reading>& rows) -> absl::StatusOr<read_state> {
+    (void)counted(split, from, limit, rows);
+    return read_state::idle;
+  };
+  arrivals at_sink;
+  pipeline p("due");
+  p.from("in", source) | to("out", callback(at_sink.take()));
+  auto job = p.start(in_parallel(parallelism));
+  REQUIRE(job.ok());
+  {
+    const opens_at_end lets_go(at_sink.stands);
+    at_sink.stands.await_somebody();
+    (void)at_rest([&] { return read->load(); });
+    const std::uint64_t before = *source.asked;
+    const std::uint64_t after = at_rest([&] { return source.asked->load(); }, before + 1'000);
+    CHECK(after - before < 1'000);
+  }
+  job->stop();
+  REQUIRE(job->wait().ok());
+  CHECK(at_sink.rows == *read);
 }

@@ -68,10 +68,16 @@ BOOST_DESCRIBE_STRUCT(reading, (), (key, number, at, alive))
 using read_function = std::function<absl::StatusOr<read_state>(
     std::size_t split, std::uint64_t from, std::size_t limit, std::vector<reading>& rows)>;
 
+using counter = std::shared_ptr<std::atomic<std::uint64_t>>;
+
+inline counter counts() {
+  return std::make_shared<std::atomic<std::uint64_t>>(0);
+}
+
 class function_reader final : public split_reader<reading> {
  public:
-  function_reader(std::size_t split, read_function function)
-      : split_(split), function_(std::move(function)) {}
+  function_reader(std::size_t split, read_function function, counter asked)
+      : split_(split), function_(std::move(function)), asked_(std::move(asked)) {}
 
   absl::StatusOr<read_state> read(std::size_t limit, batch<reading>& rows,
                                   std::vector<dead_letter>&) override {
@@ -80,10 +86,16 @@ class function_reader final : public split_reader<reading> {
     return state;
   }
   std::string position() const override { return std::to_string(count_); }
+  std::optional<duration> ask_again() const override {
+    if (asked_ == nullptr) return std::nullopt;
+    asked_->fetch_add(1);
+    return duration::zero();
+  }
 
  private:
   std::size_t split_;
   read_function function_;
+  counter asked_;
   std::uint64_t count_ = 0;
 };
 
@@ -92,11 +104,12 @@ struct function_source {
   using value_type = reading;
   std::size_t splits = 1;
   read_function function;
+  counter asked = nullptr;  ///< With one: idle splits are due at once, and count who asks.
 
   class opened final : public source<reading> {
    public:
-    opened(std::size_t splits, read_function function)
-        : splits_(splits), function_(std::move(function)) {}
+    opened(std::size_t splits, read_function function, counter asked)
+        : splits_(splits), function_(std::move(function)), asked_(std::move(asked)) {}
     std::vector<std::string> splits() const override {
       std::vector<std::string> names;
       for (std::size_t split = 0; split < splits_; ++split) {
@@ -106,23 +119,24 @@ struct function_source {
     }
     absl::StatusOr<std::unique_ptr<split_reader<reading>>> open(
         std::size_t split, std::optional<std::string_view>) override {
-      return std::make_unique<function_reader>(split, function_);
+      return std::make_unique<function_reader>(split, function_, asked_);
     }
 
    private:
     std::size_t splits_;
     read_function function_;
+    counter asked_;
   };
 
   absl::StatusOr<std::unique_ptr<source<reading>>> open() const {
-    return std::make_unique<opened>(splits, function);
+    return std::make_unique<opened>(splits, function, asked);
   }
 };
 
 /// `count` records in each split, whose key is the split, one tick apart. `read`: how many have
 /// been read in all.
 inline function_source counting_source(std::size_t splits, std::uint64_t count,
-                                       std::shared_ptr<std::atomic<std::uint64_t>> read = nullptr) {
+                                       counter read = nullptr) {
   return {splits,
           [=](std::size_t split, std::uint64_t from, std::size_t limit,
               std::vector<reading>& rows) -> absl::StatusOr<read_state> {
@@ -133,7 +147,8 @@ inline function_source counting_source(std::size_t splits, std::uint64_t count,
             }
             if (read) read->fetch_add(number - from);
             return number < count ? read_state::more : read_state::end;
-          }};
+          },
+          nullptr};
 }
 
 inline constexpr std::uint64_t endless = ~std::uint64_t{0};
@@ -188,11 +203,12 @@ void until(Condition condition) {
 }
 
 /// Waits until `value()` has stayed the same for many looks. What comes to rest too late for that
-/// makes a test weaker, and never makes it fail.
+/// makes a test weaker, and never makes it fail. What never comes to rest is given up when it has
+/// passed `limit`.
 template <class Value>
-std::uint64_t at_rest(Value value) {
+std::uint64_t at_rest(Value value, std::uint64_t limit = endless) {
   std::uint64_t last = value();
-  for (int same = 0; same < 5'000; ++same) {
+  for (int same = 0; same < 5'000 && last <= limit; ++same) {
     std::this_thread::yield();
     if (const std::uint64_t now = value(); now != last) {
       last = now;

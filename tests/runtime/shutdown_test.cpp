@@ -25,8 +25,7 @@ run_options in_parallel(std::size_t parallelism) {
 
 /// Four splits without end on their way to a sink that counts, once its gate is open.
 struct endless_job {
-  std::shared_ptr<std::atomic<std::uint64_t>> read =
-      std::make_shared<std::atomic<std::uint64_t>>(0);
+  counter read = counts();
   std::atomic<std::uint64_t> rows{0};
   gate stands;
 
