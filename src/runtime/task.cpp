@@ -38,6 +38,7 @@ task::task(const task_environment& in, std::size_t stage, std::size_t number,
            operators_by_node& existing)
     : in_(in), stage_(stage), number_(number), handle_(std::make_shared<wake_handle>()) {
   handle_->of = this;
+  if (in_.seed) draws_.seed(static_cast<std::uint32_t>(*in_.seed + 97 * stage_ + number_));
   for (const node_id node : in_.laid_out.stages[stage].nodes) {
     auto known = existing.extract(node);
     member made{node, known ? std::move(known.mapped()) : in_.described.nodes()[node].make()};
@@ -428,14 +429,27 @@ bool task::flush_when_due(bool worked) {
                                  [](const departure& each) { return each.sender->holds(); });
   if (!holds) {
     held_since_.reset();
+    held_for_.reset();
     return false;
+  }
+  if (may_hold() && worked) return false;
+  for (const departure& each : departures_) each.sender->flush();
+  held_since_.reset();
+  held_for_.reset();
+  return true;
+}
+
+/// Whether what is held may be held for longer. A simulation must not depend on how fast it runs.
+bool task::may_hold() {
+  if (in_.seed) {
+    if (!held_for_) held_for_ = static_cast<std::uint32_t>(draws_() % 16);
+    if (*held_for_ == 0) return false;
+    --*held_for_;
+    return true;
   }
   const auto now = std::chrono::steady_clock::now();
   if (!held_since_) held_since_ = now;
-  if (worked && now - *held_since_ < in_.flush_after) return false;
-  for (const departure& each : departures_) each.sender->flush();
-  held_since_.reset();
-  return true;
+  return now - *held_since_ < in_.flush_after;
 }
 
 void task::end_input() {

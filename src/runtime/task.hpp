@@ -33,6 +33,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -60,6 +61,8 @@ struct task_environment {
   std::function<timestamp()> clock;  ///< Processing time; must not go back.
   duration flush_after{0};
   bool looks_for_idleness = false;  ///< A source has an idle timeout.
+  /// Of a simulation, in which a draw decides instead of `flush_after` how long rows are held.
+  std::optional<std::uint64_t> seed = std::nullopt;
 };
 
 /// Where one split of a source stood at a barrier.
@@ -211,6 +214,7 @@ class task final : public task_services {
   bool finished() const;
   timestamp input_watermark() const;
   bool flush_when_due(bool worked);
+  bool may_hold();
   template <class Role>
   std::vector<std::pair<node_id, Role*>> with_role() const;
 
@@ -234,6 +238,8 @@ class task final : public task_services {
   std::optional<std::size_t> drift_place_;
   std::pair<std::size_t, std::size_t> turn_{0, 0};  ///< The channel to look at next.
   std::optional<std::chrono::steady_clock::time_point> held_since_;
+  std::minstd_rand draws_;                 ///< Of a simulation.
+  std::optional<std::uint32_t> held_for_;  ///< So many steps more, in a simulation.
   std::vector<std::string> unpromised_;
   slice_meter meter_;
   std::atomic<timestamp::rep> watermark_{timestamp_min.time_since_epoch().count()};

@@ -9,6 +9,11 @@ namespace freshet::detail {
 
 namespace {
 
+std::optional<std::uint64_t> seed_of(const scheduling& how) {
+  if (how.is != scheduling::kind::simulation) return std::nullopt;
+  return how.seed;
+}
+
 bool looks_for_idleness(const graph& of) {
   return std::any_of(of.nodes().begin(), of.nodes().end(), [](const node& each) {
     return std::find(each.unpromised.begin(), each.unpromised.end(), "idle timeout") !=
@@ -45,7 +50,8 @@ task_set::task_set(const graph& of, counter_board& counters, checkpointer& check
                    drift_,
                    options.clock,
                    options.flush_after,
-                   looks_for_idleness(of)} {}
+                   looks_for_idleness(of),
+                   seed_of(options.scheduler)} {}
 
 std::size_t task_set::splits_of(node_id source) const {
   const auto known = splits_.find(source);
