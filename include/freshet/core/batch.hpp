@@ -8,9 +8,13 @@
 #include <freshet/core/record.hpp>
 #include <freshet/core/time.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <ranges>
+#include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -80,6 +84,17 @@ struct batch {
     values.push_back(std::forward<V>(value));
   }
 
+  /// Appends the rows of `from` whose numbers are in `rows`, ascending, column by column: the same
+  /// as `append_row` for each of them. Values are moved where `from` is not const.
+  void append_rows(batch& from, std::span<const std::uint32_t> rows) {
+    append_columns(from, rows);
+    append_values(rows, [&from](std::uint32_t row) -> T&& { return std::move(from.values[row]); });
+  }
+  void append_rows(const batch& from, std::span<const std::uint32_t> rows) {
+    append_columns(from, rows);
+    append_values(rows, [&from](std::uint32_t row) -> const T& { return from.values[row]; });
+  }
+
   /// Keeps the rows for which `keep(row)` is true, in order and in place.
   template <class Keep>
   void keep_rows(Keep&& keep) {
@@ -108,6 +123,51 @@ struct batch {
     hashes.clear();
     entry_frontiers.clear();
     behind.clear();
+  }
+
+  template <class C, class Cell>
+  static void append_cells(std::vector<C>& to, std::span<const std::uint32_t> rows, Cell cell) {
+    const auto chosen = rows | std::views::transform(cell);
+    to.insert(to.end(), chosen.begin(), chosen.end());
+  }
+
+  template <class C>
+  static void append_column(std::vector<C>& to, const std::vector<C>& from,
+                            std::span<const std::uint32_t> rows) {
+    if (from.empty()) return;
+    append_cells(to, rows, [&from](std::uint32_t row) -> const C& { return from[row]; });
+  }
+
+  /// \pre the values are not appended yet.
+  void append_columns(const batch& from, std::span<const std::uint32_t> rows) {
+    append_behind(from, rows);
+    append_column(positions, from.positions, rows);
+    append_column(times, from.times, rows);
+    append_column(hashes, from.hashes, rows);
+    append_column(entry_frontiers, from.entry_frontiers, rows);
+  }
+
+  template <class Value>
+  void append_values(std::span<const std::uint32_t> rows, Value value) {
+    if constexpr (std::is_trivially_copyable_v<T> && std::is_copy_assignable_v<T>) {
+      append_cells(values, rows, [&](std::uint32_t row) -> const T& { return value(row); });
+    } else {
+      // Moved one by one, which values that cannot be assigned allow, too.
+      const std::size_t wanted = size() + rows.size();
+      if (wanted > values.capacity()) values.reserve(std::max(wanted, 2 * values.capacity()));
+      for (const std::uint32_t row : rows) values.push_back(value(row));
+    }
+  }
+
+  void append_behind(const batch& from, std::span<const std::uint32_t> rows) {
+    auto chosen = rows.begin();
+    for (const behind_row& each : from.behind) {
+      chosen = std::lower_bound(chosen, rows.end(), each.row);
+      if (chosen == rows.end()) return;
+      if (*chosen != each.row) continue;
+      const auto place = static_cast<std::size_t>(chosen - rows.begin());
+      behind.push_back({static_cast<std::uint32_t>(size() + place), each.entry_frontier});
+    }
   }
 
   void move_row(std::size_t from, std::size_t to) {

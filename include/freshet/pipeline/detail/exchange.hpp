@@ -13,17 +13,19 @@
 #pragma once
 
 #include <freshet/core/batch.hpp>
-#include <freshet/core/key_group.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/counters.hpp>
 #include <freshet/pipeline/detail/entry_frontiers.hpp>
+#include <freshet/pipeline/detail/target_lists.hpp>
 #include <freshet/pipeline/detail/ways.hpp>
 #include <freshet/window/watermark.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -88,7 +90,7 @@ template <class T>
 class sending_exchange final : public exchange_sender, public inlet<T> {
  public:
   sending_exchange(std::vector<channel_end*> targets, spread how, const key_group_owners& owners)
-      : how_(how), owners_(owners) {
+      : how_(how), owners_(owners), lists_(targets.size()) {
     for (channel_end* each : targets) targets_.push_back({each, nullptr});
   }
 
@@ -101,7 +103,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
         send_whole(rows);
         return;
       case spread::by_key:
-        split(rows, [&](std::size_t row) -> T&& { return std::move(rows.values[row]); });
+        split(rows);
         return;
       case spread::to_everyone:
         share(rows);
@@ -112,7 +114,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
   void share(const batch<T>& rows) override {
     if (rows.empty()) return;
     if (how_ == spread::by_key) {
-      split(rows, [&](std::size_t row) -> const T& { return rows.values[row]; });
+      split(rows);
       return;
     }
     const std::size_t copies = how_ == spread::to_everyone ? targets_.size() : 1;
@@ -214,11 +216,21 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
     }
   }
 
-  template <class Value>
-  void split(const batch<T>& rows, Value&& value) {
-    std::size_t cursor = 0;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      append(targets_[owners_[key_group_of(rows.hashes[row])]], rows, row, value(row), cursor);
+  /// In two passes, so that each column of a target is filled in one go: first the rows of each
+  /// target are listed, then they are appended. Values of a batch that is not const are moved.
+  template <class Rows>
+  void split(Rows& rows) {
+    lists_.assign(rows.hashes, owners_);
+    for (std::size_t number = 0; number < targets_.size(); ++number) {
+      one_target& target = targets_[number];
+      std::span<const std::uint32_t> left = lists_[number];
+      while (!left.empty()) {
+        batch<T>& to = open(target);
+        const std::size_t fits = std::min(left.size(), batch_rows_max - to.size());
+        to.append_rows(rows, left.first(fits));
+        left = left.subspan(fits);
+        if (to.size() >= batch_rows_max) dispatch(target);
+      }
     }
   }
 
@@ -227,6 +239,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
   std::vector<one_target> targets_;
   std::size_t turn_ = 0;
   std::optional<timestamp> promised_;
+  target_lists lists_;
 };
 
 template <class T>
