@@ -16,6 +16,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -44,6 +45,9 @@ class channel final : public channel_end {
   void send(std::unique_ptr<carried_rows> rows) override;
   void send(const control& what) override;
   std::unique_ptr<carried_rows> used() override;
+  std::uint64_t counted_after() const override {
+    return counted_after_.load(std::memory_order_acquire);
+  }
   /// Whether nothing is kept for lack of room; tries to get rid of it first.
   bool has_room();
   /// Asks for the sender to be woken when there is room. \return false when there is some already,
@@ -55,6 +59,11 @@ class channel final : public channel_end {
   bool empty() const { return queue_.read_available() == 0; }
   /// Gives a batch back to be filled again.
   void give_back(std::unique_ptr<carried_rows> rows);
+
+  /// See `channel_end::counted_after`.
+  void set_counted_after(std::uint64_t idles) {
+    counted_after_.store(idles, std::memory_order_release);
+  }
 
   /// How much of the channel is in use, from 0 to 1. From any thread, and then a moment old.
   double fill() const;
@@ -75,6 +84,7 @@ class channel final : public channel_end {
   boost::lockfree::spsc_queue<carried_rows*> used_;
   std::deque<entry> kept_;  ///< The sender's.
   std::atomic<bool> waits_for_room_{false};
+  std::atomic<std::uint64_t> counted_after_{never_counted};
 };
 
 }  // namespace freshet::detail

@@ -98,6 +98,23 @@ class planner {
     });
   }
 
+  /// Whether the rows of `of` may be aggregated before they travel to it. Where other operators
+  /// want the same rows, they travel anyway.
+  bool pre_aggregates(const node& of, std::size_t port) const {
+    if (port != 0 || !of.pre_aggregated) return false;
+    if (of.pre_aggregated->always) return true;
+    const port_of from = of.inputs.front();
+    std::size_t wanted_by = 0;
+    for (const node& other : graph_.nodes()) {
+      for (std::size_t input = 0; input < other.inputs.size(); ++input) {
+        const port_of& here = other.inputs[input];
+        const bool same = here.node == from.node && here.port == from.port;
+        if (same && wanted(other, input) == distribution::by_key) ++wanted_by;
+      }
+    }
+    return wanted_by == 1;
+  }
+
   void connect(node_id id) {
     const node& here = graph_.nodes()[id];
     const std::size_t stage = made_.stage_of[id];
@@ -106,15 +123,19 @@ class planner {
       const std::size_t above = made_.stage_of[from.node];
       if (above == stage) continue;
       const distribution how = wanted(here, port);
+      if (pre_aggregates(here, port)) {
+        made_.exchanges.push_back({from, above, stage, how, {{id, port}}, true});
+        continue;
+      }
       const auto known =
           std::find_if(made_.exchanges.begin(), made_.exchanges.end(), [&](const exchange& each) {
             return each.from.node == from.node && each.from.port == from.port &&
-                   each.to_stage == stage && each.how == how;
+                   each.to_stage == stage && each.how == how && !each.pre_aggregates;
           });
       if (known != made_.exchanges.end()) {
         known->to.push_back({id, port});
       } else {
-        made_.exchanges.push_back({from, above, stage, how, {{id, port}}});
+        made_.exchanges.push_back({from, above, stage, how, {{id, port}}, false});
       }
     }
   }

@@ -4,7 +4,8 @@
 // A *stage* is a set of operators between which rows move by direct calls. It runs as one or more
 // tasks, each with operators of its own. With parallelism 1 everything is one stage of one task. An
 // *exchange* carries the rows of one output to all operators of another stage that want them spread
-// in the same way, so that they travel once. Immutable once made.
+// in the same way, so that they travel once. An operator whose rows are aggregated before they
+// travel has an exchange of its own. Immutable once made.
 #pragma once
 
 #include <freshet/pipeline/detail/graph.hpp>
@@ -32,6 +33,8 @@ struct exchange {
   std::size_t to_stage = 0;
   distribution how = distribution::as_they_are;
   std::vector<input_of> to;
+  /// Whether it carries partial aggregates beside rows; then `to` is one input.
+  bool pre_aggregates = false;
 };
 
 struct plan {

@@ -92,13 +92,8 @@ void task::connect(const exchange& way, const std::vector<task*>& above,
           std::make_unique<channel>(channel_batches, *above[upper], *below[lower]));
       leaving[upper].push_back(into.channels.back().get());
     }
-    const input_of& first = way.to.front();
-    into.receiver =
-        above.front()
-            ->operator_of(way.from.node)
-            .output(way.from.port)
-            .make_receiver(into.channels.size(),
-                           below[lower]->in_.counters.of(first.node, below[lower]->number_));
+    into.receiver = below[lower]->make_receiver(
+        way, above.front()->operator_of(way.from.node).output(way.from.port), into.channels.size());
     into.at_barrier.assign(into.channels.size(), false);
     below[lower]->channel_count_ += into.channels.size();
     for (const input_of& each : way.to) {
@@ -110,9 +105,28 @@ void task::connect(const exchange& way, const std::vector<task*>& above,
     departure& leaves = above[upper]->departures_.emplace_back();
     leaves.channels = leaving[upper];
     leaves.sender =
-        out.make_sender({leaving[upper].begin(), leaving[upper].end()}, spread_of(way.how), owners);
+        above[upper]->make_sender(way, out, {leaving[upper].begin(), leaving[upper].end()}, owners);
     out.attach(leaves.sender->input());
   }
+}
+
+std::unique_ptr<exchange_receiver> task::make_receiver(const exchange& way, const outlet_base& from,
+                                                       std::size_t channels) {
+  const node_id first = way.to.front().node;
+  operator_counters& counters = in_.counters.of(first, number_);
+  if (!way.pre_aggregates) return from.make_receiver(channels, counters);
+  auto made = in_.described.nodes()[first].pre_aggregated->make_receiver(channels, counters);
+  made->attach_partials(operator_of(first).input(1));
+  return made;
+}
+
+std::unique_ptr<exchange_sender> task::make_sender(const exchange& way, const outlet_base& from,
+                                                   std::vector<channel_end*> targets,
+                                                   const key_group_owners& owners) const {
+  if (!way.pre_aggregates) return from.make_sender(std::move(targets), spread_of(way.how), owners);
+  const node_id below = way.to.front().node;
+  return in_.described.nodes()[below].pre_aggregated->make_sender(std::move(targets), owners,
+                                                                  in_.described.place(below));
 }
 
 void task::own(const key_group_owners& owners) {
@@ -377,6 +391,9 @@ void task::take(arrival& from, std::size_t index, message received) {
   }
   if (received.signal.what != control::kind::barrier) {
     from.receiver->take(index, received.signal);
+    if (const auto idles = from.receiver->counted_after(index)) {
+      from.channels[index]->set_counted_after(*idles);
+    }
     return;
   }
   from.at_barrier[index] = true;

@@ -195,6 +195,11 @@ class task final : public task_services {
 
   void connect_members();
   void give_context(const member& to, bool single_split);
+  std::unique_ptr<exchange_receiver> make_receiver(const exchange& way, const outlet_base& from,
+                                                   std::size_t channels);
+  std::unique_ptr<exchange_sender> make_sender(const exchange& way, const outlet_base& from,
+                                               std::vector<channel_end*> targets,
+                                               const key_group_owners& owners) const;
   void own(const key_group_owners& owners);
   bool follows_single_split(node_id below,
                             const std::function<std::size_t(node_id)>& splits_of) const;

@@ -19,11 +19,26 @@ enum class firing : std::uint8_t {
              ///< What came after the last of them is dropped when the window closes.
 };
 
+/// Whether records are aggregated in the task that has them before they go to the task of their
+/// key, so that a hot key does not make the latter the one that all wait for. Concerns windows
+/// whose spans do not depend on other records (tumbling, sliding, an application's own), without
+/// panes, at parallelism above 1; never changes what is in a row, but for the last bits of floating
+/// sums.
+enum class pre_aggregation : std::uint8_t {
+  adaptive,  ///< The keys of which a task sees so many records that it pays, found by a sketch of a
+             ///< sample; where the window is the only operator below its `key_by`.
+  always,    ///< Every key, found hot or not. Costs more than it gives where records of one key and
+             ///< window rarely meet in one task.
+  never,
+};
+
 /// Options of `window`.
 struct window_options {
   /// How long after its end (event time) a window accepts records. Not negative.
   duration allowed_lateness{0};
   firing fire = firing::on_time;
+  /// \source Two-phase or local-global aggregation in Flink and in database systems.
+  pre_aggregation pre_aggregate = pre_aggregation::adaptive;
 };
 
 }  // namespace freshet

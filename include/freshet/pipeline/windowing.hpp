@@ -13,6 +13,7 @@
 #include <freshet/pipeline/detail/aggregate_set.hpp>
 #include <freshet/pipeline/detail/fixed_window_kernel.hpp>
 #include <freshet/pipeline/detail/keyed_window_kernel.hpp>
+#include <freshet/pipeline/detail/pre_aggregation.hpp>
 #include <freshet/pipeline/detail/window_operator.hpp>
 #include <freshet/pipeline/fired_stream.hpp>
 #include <freshet/pipeline/keying.hpp>
@@ -243,6 +244,12 @@ auto aggregate(std::string name, Aggregates... aggregates) {
             key_of, kernel(assigner, options, set));
       }
     };
+    if constexpr (requires { typename kernel::partial; }) {
+      fresh.pre_aggregated = detail::pre_aggregate<T>(
+          keyed.key_of(),
+          [assigner = upstream.assigner(), options, set] { return kernel(assigner, options, set); },
+          options.pre_aggregate);
+    }
     const detail::node_id id = records.graph()->add(std::move(fresh));
     return aggregated_stream<T, row>(records.graph(), {id, 0}, std::move(names), records.columns());
   };

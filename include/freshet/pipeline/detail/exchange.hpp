@@ -23,9 +23,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -54,6 +56,11 @@ class channel_end {
   virtual void send(const control& what) = 0;
   /// A batch that the other side is done with, to be filled again; null when there is none.
   virtual std::unique_ptr<carried_rows> used() = 0;
+  /// How many times this end had said that it is idle when the other side last let its watermark
+  /// count; `never_counted` as long as it does not know. While that is as often as it has been
+  /// said, the other side waits for what is sent here before it goes past it.
+  virtual std::uint64_t counted_after() const = 0;
+  static constexpr std::uint64_t never_counted = std::numeric_limits<std::uint64_t>::max();
 };
 
 /// What leaves a task on one way. Rows and signals enter through `input()`.
@@ -84,6 +91,13 @@ class exchange_receiver {
   virtual timestamp frontier() const = 0;
   /// Whether every channel has ended.
   virtual bool ended() const = 0;
+  /// Connects the input for partial aggregates, where the exchange carries some.
+  virtual void attach_partials(inlet_base&) {}
+  /// What `channel_end::counted_after` is to be from now on, where the sender asks for it and the
+  /// channel counts.
+  virtual std::optional<std::uint64_t> counted_after(std::size_t /*channel*/) const {
+    return std::nullopt;
+  }
 };
 
 template <class T>
@@ -95,6 +109,22 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
   }
 
   inlet_base& input() override { return *this; }
+
+  /// Spreads rows by key, but for those that `taken(row)` says have been taken already. With
+  /// `Rows` const they are copied.
+  template <class Rows, class Taken>
+  void split_rest(Rows& rows, Taken&& taken) {
+    std::size_t cursor = 0;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      if (taken(row)) continue;
+      one_target& target = targets_[owners_[key_group_of(rows.hashes[row])]];
+      if constexpr (std::is_const_v<Rows>) {
+        append(target, rows, row, rows.values[row], cursor);
+      } else {
+        append(target, rows, row, std::move(rows.values[row]), cursor);
+      }
+    }
+  }
 
   void consume(batch<T>& rows) override {
     if (rows.empty()) return;
@@ -186,9 +216,11 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
   }
   static std::unique_ptr<carried_batch<T>> fresh(one_target& target) {
     std::unique_ptr<carried_rows> used = target.to->used();
-    if (used == nullptr) return std::make_unique<carried_batch<T>>();
-    // What travels on this way was made here.
-    return std::unique_ptr<carried_batch<T>>(static_cast<carried_batch<T>*>(used.release()));
+    // Partial aggregates on the same way come back, too.
+    auto* rows = dynamic_cast<carried_batch<T>*>(used.get());
+    if (rows == nullptr) return std::make_unique<carried_batch<T>>();
+    (void)used.release();
+    return std::unique_ptr<carried_batch<T>>(rows);
   }
 
   void dispatch(one_target& target) {
@@ -282,6 +314,8 @@ class receiving_exchange final : public exchange_receiver {
 
   void send(const control& what) override { out_.signal(what); }
   timestamp frontier() const override { return minimum_.frontier(); }
+  /// Whether the watermark of a channel takes part in the combined one.
+  bool counts(std::size_t from) const { return minimum_.counts(from); }
   bool ended() const override {
     return std::find(ended_.begin(), ended_.end(), false) == ended_.end();
   }

@@ -26,6 +26,17 @@
 
 namespace freshet::detail {
 
+/// What some records of one key and span come to.
+template <class Key, class State>
+struct partial_aggregate {
+  Key key;
+  window_span span;
+  State state;
+  /// For counting records: how many were folded into this one and all others since the last that
+  /// said so.
+  std::uint64_t rows = 0;
+};
+
 template <class T, class Key, class Assigner, class Aggregates>
 class fixed_window_kernel;
 
@@ -35,6 +46,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   using aggregates = aggregate_set<T, A...>;
   using state = typename aggregates::state;
   using row = window_row<Key, aggregate_result<A, T>...>;
+  using partial = partial_aggregate<Key, state>;
 
   fixed_window_kernel(Assigner assigner, const window_options& options, aggregates parts)
       : assigner_(std::move(assigner)), times_(options), parts_(std::move(parts)) {}
@@ -50,6 +62,9 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   /// Applies a record that is on time; false when no window wants it.
   bool add(std::uint64_t hash, const Key& key, const T& value, const order_key& order,
            row_collector<row>&) {
+    return add(hash, key, value, order);
+  }
+  bool add(std::uint64_t hash, const Key& key, const T& value, const order_key& order) {
     if constexpr (partitions_time<Assigner>) {
       // At the very end of time a span is asked for again: two may end there.
       if (cached_ != nullptr && cached_span_.begin <= order.at && order.at < cached_span_.end) {
@@ -62,6 +77,31 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
       parts_.add(*table_of(span).get_or_insert(hash, key).first, value, order);
     }
     return !spans_.empty();
+  }
+
+  /// Applies records that are on time and were added to a state elsewhere, before their window
+  /// fires.
+  void merge(std::uint64_t hash, partial& from) {
+    const auto [of_key, is_new] = table_of(from.span).get_or_insert(hash, from.key);
+    if (is_new) {
+      *of_key = std::move(from.state);
+    } else {
+      parts_.merge(*of_key, from.state);
+    }
+  }
+
+  /// Hands out the windows that are due at `frontier`, for being merged elsewhere, and forgets
+  /// them: `take(hash, partial)` for each key.
+  template <class Take>
+  void take_partials(timestamp frontier, Take&& take) {
+    while (!open_.empty() && times_.fires_at(open_.begin()->first) <= frontier) {
+      auto due = open_.extract(open_.begin());
+      if (cached_ == &due.mapped()) cached_ = nullptr;
+      due.mapped().for_each([&](std::uint64_t hash, const Key& key, state& of_key) {
+        take(hash, partial{key, due.key(), std::move(of_key), 0});
+      });
+      recycle(std::move(due.mapped()));
+    }
   }
 
   /// Applies a record at the moment when the log had reached `entry_frontier`.

@@ -34,6 +34,21 @@ enum class distribution : std::uint8_t {
   in_turn,      ///< Any: spread evenly.
 };
 
+/// How an operator whose state can be merged takes its rows from an exchange: as rows, but for
+/// those that are aggregated already in the tasks above.
+struct pre_aggregated_exchange {
+  /// Always; else where it receives the only copy of its rows, so that fewer of them travel.
+  bool always = false;
+  /// `place`: how messages name the operator.
+  std::function<std::unique_ptr<exchange_sender>(
+      std::vector<channel_end*> targets, const key_group_owners& owners, const std::string& place)>
+      make_sender;
+  /// What it makes carries partial aggregates to the second input of the operator.
+  std::function<std::unique_ptr<exchange_receiver>(std::size_t channels,
+                                                   operator_counters& counters)>
+      make_receiver;
+};
+
 struct node {
   enum class role : std::uint8_t { source, operation, sink };
 
@@ -56,6 +71,7 @@ struct node {
   distribution takes = distribution::as_they_are;       ///< The rows of its first input.
   distribution sides_take = distribution::as_they_are;  ///< Those of its other inputs.
   std::function<std::unique_ptr<runtime_operator>()> make;
+  std::optional<pre_aggregated_exchange> pre_aggregated = std::nullopt;
   std::function<void()> abandon;        ///< Tells a source that it will not be read; may be empty.
   bool wants_entry_frontiers = false;   ///< An `event_time` that fills in `batch::entry_frontiers`.
   std::vector<std::string> unpromised;  ///< What takes this node out of "same log, same rows".

@@ -20,6 +20,7 @@
 #include <boost/describe/class.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -60,8 +61,46 @@ struct window_operator_state {
   BOOST_DESCRIBE_CLASS(window_operator_state, (), (watermark, held), (), ())
 };
 
+/// The second input of a window operator whose kernel can merge.
+template <class Partial>
+class partials_inlet : public inlet<Partial> {
+ public:
+  /// Time and end come with the rows.
+  void signal(const control&) final {}
+  /// What the operator has been promised, and has done.
+  virtual timestamp done() const = 0;
+};
+
+template <class Owner, class Partial>
+class merging_inlet final : public partials_inlet<Partial> {
+ public:
+  explicit merging_inlet(Owner& owner) : owner_(owner) {}
+  void consume(batch<Partial>& partials) override { owner_.merge(partials); }
+  timestamp done() const override { return owner_.done(); }
+
+ private:
+  Owner& owner_;
+};
+
+/// Where the kernel cannot merge.
+template <class Owner>
+struct no_merging_inlet {
+  explicit no_merging_inlet(Owner&) {}
+};
+
+template <class Owner, class Kernel>
+struct merging_inlet_of {
+  using type = no_merging_inlet<Owner>;
+};
+template <class Owner, class Kernel>
+  requires requires { typename Kernel::partial; }
+struct merging_inlet_of<Owner, Kernel> {
+  using type = merging_inlet<Owner, typename Kernel::partial>;
+};
+
 /// `Kernel` offers: `row`, `times`, `own`, `wants_log_order`, `add`, `add_behind`, `fire_until`,
-/// `snapshot`, `restore`; see fixed_window_kernel.hpp and keyed_window_kernel.hpp.
+/// `snapshot`, `restore`, and perhaps `partial` and `merge`; see fixed_window_kernel.hpp and
+/// keyed_window_kernel.hpp.
 template <class T, class KeyOf, class Kernel>
 class window_operator final : public resumable_operator<T, typename Kernel::row>,
                               public readable_rows<key_of_t<KeyOf, T>, typename Kernel::row> {
@@ -69,8 +108,17 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   window_operator(KeyOf key_of, Kernel kernel)
       : key_of_(std::move(key_of)),
         kernel_(std::move(kernel)),
-        collector_(this->out(), this->context()) {}
+        collector_(this->out(), this->context()),
+        partials_(*this) {}
 
+  /// Port 1: partial aggregates of records that are on time, where there is an exchange above that
+  /// carries them.
+  inlet_base& input(std::size_t port) override {
+    if constexpr (merges) {
+      if (port == 1) return partials_;
+    }
+    return resumable_operator<T, typename Kernel::row>::input(port);
+  }
   outlet_base& output(std::size_t port) override {
     if (port == 0) return this->out();
     return late_;
@@ -126,6 +174,25 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
     kernel_.read(hash, key, into);
   }
   timestamp reads_at() const override { return this->watermark(); }
+
+  template <class Partial>
+  void merge(batch<Partial>& partials) {
+    this->catch_up();
+    std::uint64_t folded = 0;
+    try {
+      for (std::size_t row = 0; row < partials.size(); ++row) {
+        Partial& each = partials.values[row];
+        assert(kernel_.times().fires_at(each.span) > this->watermark());
+        folded += each.rows;
+        kernel_.merge(partials.hashes[row], each);
+      }
+    } catch (...) {
+      fail_in_user_function(this->context().place, "while partial aggregates were merged");
+    }
+    this->count_in(folded);
+  }
+
+  timestamp done() const { return this->watermark(); }
 
   void on_processing_time(timestamp now) override {
     if constexpr (with_clock) {
@@ -185,6 +252,7 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   }
 
  private:
+  static constexpr bool merges = requires { typename Kernel::partial; };
   /// Whether the kernel knows of processing time.
   static constexpr bool with_clock = requires(Kernel& kernel) { kernel.next_by_clock(); };
 
@@ -278,6 +346,8 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   KeyOf key_of_;
   Kernel kernel_;
   row_collector<typename Kernel::row> collector_;
+  [[no_unique_address]]
+  typename merging_inlet_of<window_operator, Kernel>::type partials_;
   outlet<T> late_;
   batch<T> late_rows_;
   std::vector<held_record<T>> held_;         ///< A heap: the earliest turn on top.
