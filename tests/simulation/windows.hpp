@@ -35,8 +35,10 @@ events events_of_rows(const stream<Row>& rows) {
 template <class Assigner>
 std::vector<events> windows_with(Assigner assigner, const events& in, const plan_node& of,
                                  const std::string& name) {
-  const window_options options{.allowed_lateness = duration{of.lateness},
-                               .fire = of.at_close ? firing::at_close : firing::on_time};
+  const window_options options{
+      .allowed_lateness = duration{of.lateness},
+      .fire = of.at_close ? firing::at_close : firing::on_time,
+      .pre_aggregate = of.a % 2 == 0 ? pre_aggregation::always : pre_aggregation::adaptive};
   const auto rows = in | key_by(&event::key) | window(assigner, options) | all_aggregates(name);
   return {events_of_rows(rows), rows.late()};
 }
