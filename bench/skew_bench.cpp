@@ -88,10 +88,11 @@ struct setting {
   double per_second = 0;
   fr::duration window{0};
   bool paced = false;  ///< No event is given before it is due by the clock.
+  double ticks_between = 1e6 / per_second;
 
   event at(std::uint64_t k) const {
     const std::uint32_t key = (*keys)[k & (keys->size() - 1)];
-    const auto after = static_cast<std::int64_t>(static_cast<double>(k) * 1e6 / per_second);
+    const auto after = static_cast<std::int64_t>(static_cast<double>(k) * ticks_between);
     return {key, static_cast<std::int64_t>(k & 0xff), fr::timestamp{fr::duration{after}}};
   }
 };
@@ -132,7 +133,9 @@ class skewed_source final : public fr::source<event> {
     }
     std::string position() const override { return std::to_string(next_); }
     std::optional<fr::duration> ask_again() const override {
-      return of_.paced ? std::optional<fr::duration>(100us) : std::nullopt;
+      if (!of_.paced) return std::nullopt;
+      const std::chrono::duration<double> due(static_cast<double>(next_ + 1) / of_.per_second);
+      return std::chrono::ceil<fr::duration>(due + 100us - (steady::now() - start_));
     }
 
    private:

@@ -1,7 +1,7 @@
 #include <freshet/pipeline/detail/hot_keys.hpp>
 
+#include <algorithm>
 #include <bit>
-#include <utility>
 
 namespace freshet::detail {
 
@@ -18,18 +18,19 @@ void hot_keys::choose() {
     const std::uint64_t total = sketch_.total();
     for (const counted_hash& each : sketch_.must_exceed(total / stays_hot)) {
       const bool was_hot = any() && contains(each.hash);
-      if (each.hash == 0 || (!was_hot && each.at_least() <= total / becomes_hot)) continue;
+      if (!was_hot && each.at_least() <= std::max(total / becomes_hot, samples_least)) continue;
       chosen.push_back(each.hash);
     }
   }
   hot_.clear();
   if (!chosen.empty()) {
-    hot_.assign(std::bit_ceil(4 * chosen.size()), 0);
+    hot_.resize(std::min(std::bit_ceil(places_per_key * chosen.size()), places_max));
     mask_ = hot_.size() - 1;
+    for (std::size_t place = 0; place < hot_.size(); ++place) hot_[place] = ~place;
+    // Those with the most records first.
     for (const std::uint64_t hash : chosen) {
-      std::size_t slot = hash & mask_;
-      while (hot_[slot] != 0) slot = (slot + 1) & mask_;
-      hot_[slot] = hash;
+      std::uint64_t& place = hot_[hash & mask_];
+      if (place == ~(hash & mask_)) place = hash;
     }
   }
   if (sketch_.total() >= samples_kept) sketch_.halve();

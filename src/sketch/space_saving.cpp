@@ -86,24 +86,25 @@ void space_saving::vacate(std::size_t slot) {
 }
 
 std::vector<counted_hash> space_saving::items() const {
-  std::vector<counted_hash> all;
-  all.reserve(counts_.size());
-  for (std::size_t i = 0; i < counts_.size(); ++i) {
-    all.push_back({hashes_[i], counts_[i], errors_[i]});
-  }
-  std::sort(all.begin(), all.end(), heavier);
-  return all;
+  return sorted_if([](const counted_hash&) { return true; });
 }
 
 std::vector<counted_hash> space_saving::may_exceed(std::uint64_t threshold) const {
-  std::vector<counted_hash> some = items();
-  std::erase_if(some, [=](const counted_hash& each) { return each.count <= threshold; });
-  return some;
+  return sorted_if([=](const counted_hash& each) { return each.count > threshold; });
 }
 
 std::vector<counted_hash> space_saving::must_exceed(std::uint64_t threshold) const {
-  std::vector<counted_hash> some = items();
-  std::erase_if(some, [=](const counted_hash& each) { return each.at_least() <= threshold; });
+  return sorted_if([=](const counted_hash& each) { return each.at_least() > threshold; });
+}
+
+template <class Wanted>
+std::vector<counted_hash> space_saving::sorted_if(Wanted wanted) const {
+  std::vector<counted_hash> some;
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    const counted_hash each{hashes_[i], counts_[i], errors_[i]};
+    if (wanted(each)) some.push_back(each);
+  }
+  std::sort(some.begin(), some.end(), heavier);
   return some;
 }
 

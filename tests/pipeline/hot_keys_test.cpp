@@ -42,11 +42,14 @@ TEST_CASE("a key with half of the records is hot, and its neighbours are not", "
 }
 
 TEST_CASE("no key of a stream that is spread evenly is hot", "[hot_keys]") {
-  // The chance that a key of share 1/1000 comes 33 times or more in 4096 samples is below 1e-17.
+  // The chance that one of 10,000 keys comes more than 8 times in the first 1024 samples, or more
+  // than 32 times in 16,384 samples, is below 1e-10.
   hot_keys keys;
   std::mt19937_64 random(2);
-  feed(keys, 4096, [&](std::uint64_t) -> std::uint64_t { return random() % 1000; });
-  CHECK_FALSE(keys.any());
+  for (std::size_t times = 0; times < 128; ++times) {
+    feed(keys, 32, [&](std::uint64_t) -> std::uint64_t { return random() % 10'000; });
+    REQUIRE_FALSE(keys.any());
+  }
 }
 
 TEST_CASE("a key is found whatever the period at which it comes", "[hot_keys]") {
@@ -62,6 +65,17 @@ TEST_CASE("a key is found whatever the period at which it comes", "[hot_keys]") 
   }
 }
 
+TEST_CASE("a key is hot whatever its hash is", "[hot_keys]") {
+  hot_keys keys;
+  std::vector<std::uint64_t> hashes(1024);
+  for (std::size_t row = 0; row < hashes.size(); ++row) hashes[row] = row % 4;
+  for (std::size_t batch = 0; batch < 64; ++batch) keys.look_at(hashes);
+  REQUIRE(keys.any());
+  for (std::uint64_t hash = 0; hash < 4; ++hash) REQUIRE(keys.contains(hash));
+  REQUIRE_FALSE(keys.contains(4));
+  REQUIRE_FALSE(keys.contains(~std::uint64_t{0}));
+}
+
 TEST_CASE("a hot key that does not come any more stops being hot", "[hot_keys]") {
   hot_keys keys;
   std::mt19937_64 random(3);
@@ -69,7 +83,7 @@ TEST_CASE("a hot key that does not come any more stops being hot", "[hot_keys]")
     return random() % 2 == 0 ? 7 : 1000 + random() % 100'000;
   });
   REQUIRE(keys.contains(hash_of(7)));
-  feed(keys, 2048, [&](std::uint64_t) -> std::uint64_t { return 1000 + random() % 100'000; });
+  feed(keys, 4096, [&](std::uint64_t) -> std::uint64_t { return 1000 + random() % 100'000; });
   CHECK_FALSE(keys.any());
 }
 

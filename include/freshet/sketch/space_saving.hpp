@@ -81,7 +81,7 @@ class space_saving {
   std::vector<counted_hash> items() const;
 
   /// The keys that may have more than `threshold`, in the order of `items()`: all that have, if
-  /// `threshold` is `untracked_at_most()` or more.
+  /// `threshold` is `untracked_at_most()` or more. \cost O(k + f log f) for f found keys.
   std::vector<counted_hash> may_exceed(std::uint64_t threshold) const;
 
   /// The keys that have more than `threshold` for certain, in the order of `items()`. (Metwally et
@@ -117,6 +117,8 @@ class space_saving {
     return slot;
   }
 
+  template <class Wanted>
+  std::vector<counted_hash> sorted_if(Wanted wanted) const;
   void admit(std::uint64_t hash, std::uint64_t weight, std::size_t slot);
   std::size_t next_victim();
   void vacate(std::size_t slot);

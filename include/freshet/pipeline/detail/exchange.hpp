@@ -110,20 +110,12 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
 
   inlet_base& input() override { return *this; }
 
-  /// Spreads rows by key, but for those that `taken(row)` says have been taken already. With
-  /// `Rows` const they are copied.
-  template <class Rows, class Taken>
-  void split_rest(Rows& rows, Taken&& taken) {
-    std::size_t cursor = 0;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      if (taken(row)) continue;
-      one_target& target = targets_[owners_[key_group_of(rows.hashes[row])]];
-      if constexpr (std::is_const_v<Rows>) {
-        append(target, rows, row, rows.values[row], cursor);
-      } else {
-        append(target, rows, row, std::move(rows.values[row]), cursor);
-      }
-    }
+  /// Spreads rows by key, but for those that `left_out` marks with 1. Values of a batch that is not
+  /// const are moved.
+  template <class Rows>
+  void split_rest(Rows& rows, const std::vector<std::uint8_t>& left_out) {
+    lists_.assign(rows.hashes, owners_, left_out);
+    append_lists(rows);
   }
 
   void consume(batch<T>& rows) override {
@@ -253,6 +245,10 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
   template <class Rows>
   void split(Rows& rows) {
     lists_.assign(rows.hashes, owners_);
+    append_lists(rows);
+  }
+  template <class Rows>
+  void append_lists(Rows& rows) {
     for (std::size_t number = 0; number < targets_.size(); ++number) {
       one_target& target = targets_[number];
       std::span<const std::uint32_t> left = lists_[number];

@@ -123,32 +123,52 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
 
   template <class Rows>
   void fold(Rows& rows) {
-    std::size_t cursor = 0;
-    std::size_t at = 0;
+    choose(rows);
+    std::uint64_t folded = 0;
+    std::uint32_t at = 0;
     try {
-      rows_.split_rest(rows, [&](std::size_t row) {
+      for (const std::uint32_t row : folding_) {
         at = row;
-        if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
-          ++cursor;
-          return false;
+        const T& value = rows.values[row];
+        const order_key order{rows.times[row], rows.positions[row]};
+        if (kernel_.add(rows.hashes[row], key_of_record(key_of_, value), value, order)) {
+          ++folded;
+        } else {
+          folds_[row] = 0;  // No window wants it, which is for the window operator to count.
         }
-        const std::uint64_t hash = rows.hashes[row];
-        if (hot_ && !hot_->contains(hash)) return false;
-        if (rows.times[row] < watermark_) return false;  // The window operator knows what to do.
-        if (!kernel_.add(hash, key_of_record(key_of_, std::as_const(rows.values[row])),
-                         std::as_const(rows.values[row]),
-                         order_key{rows.times[row], rows.positions[row]})) {
-          return false;
-        }
-        ++folded_;
-        return true;
-      });
+      }
     } catch (...) {
       fail_in_user_function(place_, rows.positions[at]);
     }
+    rows_.split_rest(rows, folds_);
+    folded_ += folded;
     if (folded_ < look_again_at_) return;
     look_again_at_ = folded_ + records_between;
     if (folded_ >= records_max || kernel_.size() > partials_max) send_partials(timestamp_max);
+  }
+
+  /// Marks and lists the rows to be folded. Without a branch: which rows they are cannot be
+  /// foreseen.
+  void choose(const batch<T>& rows) {
+    const std::size_t count = rows.size();
+    folds_.resize(count);
+    for (std::size_t row = 0; row < count; ++row) {
+      // What has come after its time is for the window operator to deal with.
+      folds_[row] = rows.times[row] >= watermark_ ? 1 : 0;
+    }
+    if (hot_) {
+      for (std::size_t row = 0; row < count; ++row) {
+        folds_[row] &= static_cast<std::uint8_t>(hot_->contains(rows.hashes[row]));
+      }
+    }
+    for (const behind_row& each : rows.behind) folds_[each.row] = 0;
+    folding_.resize(count);
+    std::size_t folding = 0;
+    for (std::uint32_t row = 0; row < count; ++row) {
+      folding_[folding] = row;
+      folding += folds_[row];
+    }
+    folding_.resize(folding);
   }
 
   /// Sends what windows that are due at `frontier` have come to.
@@ -179,7 +199,9 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
   KeyOf key_of_;
   Kernel kernel_;
   std::string place_;
-  std::optional<hot_keys> hot_;  ///< None where every key counts as hot.
+  std::optional<hot_keys> hot_;         ///< None where every key counts as hot.
+  std::vector<std::uint8_t> folds_;     ///< By row of a batch: 1 where it is to be folded.
+  std::vector<std::uint32_t> folding_;  ///< The numbers of these rows.
   timestamp watermark_ = timestamp_min;
   std::uint64_t folded_ = 0;  ///< Records that no partial that was sent has counted.
   std::uint64_t look_again_at_ = records_between;

@@ -19,13 +19,20 @@ class target_lists {
  public:
   explicit target_lists(std::size_t targets) : targets_(targets) {}
 
-  /// Lists the rows with these hashes anew. \pre `owners` are less than the number of targets.
-  void assign(const std::vector<std::uint64_t>& hashes, const key_group_owners& owners) {
+  /// Lists the rows with these hashes anew, but for those that `left_out`, where it is not empty,
+  /// marks with 1. \pre `owners` are less than the number of targets.
+  void assign(const std::vector<std::uint64_t>& hashes, const key_group_owners& owners,
+              std::span<const std::uint8_t> left_out = {}) {
     owner_of_row_.resize(hashes.size());
     for (std::size_t row = 0; row < hashes.size(); ++row) {
       owner_of_row_[row] = owners[key_group_of(hashes[row])];
     }
-    begins_.assign(targets_ + 1, 0);
+    // As if there were one more target, whose rows nobody asks for.
+    const auto nobody = static_cast<std::uint16_t>(targets_);
+    for (std::size_t row = 0; row < left_out.size(); ++row) {
+      owner_of_row_[row] = left_out[row] != 0 ? nobody : owner_of_row_[row];
+    }
+    begins_.assign(targets_ + 2, 0);
     if (targets_ <= few_) {
       list_in_passes();
     } else {
