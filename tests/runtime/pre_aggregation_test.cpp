@@ -117,6 +117,31 @@ TEST_CASE("pre-aggregation changes no row and no late record of sliding windows"
   }
 }
 
+TEST_CASE("keys that become hot and cool down again change no row, with threads, too",
+          "[runtime][pre_aggregation]") {
+  // A sample of some 33,000 records makes keys hot.
+  event_splits splits(4);
+  std::mt19937_64 random(7);
+  for (auto& each : splits) {
+    for (std::int64_t i = 0; i < 100'000; ++i) {
+      const std::int64_t hottest = i / 50'000;
+      const auto drawn = static_cast<std::int64_t>(random() % 3000);
+      each.push_back({std::to_string(drawn < 1500 ? hottest : drawn), drawn % 10,
+                      tick(i - static_cast<std::int64_t>(random() % 8))});
+    }
+  }
+  const fr::tumbling windows{ticks_long(10'000)};
+  const outcome wanted = outcome_of(splits, windows, {}, fr::pre_aggregation::never, {});
+  for (const std::size_t parallelism : {2U, 3U}) {
+    fr::run_options how;
+    how.parallelism = parallelism;
+    const outcome found = outcome_of(splits, windows, {}, fr::pre_aggregation::adaptive, how);
+    REQUIRE(found.rows == wanted.rows);
+    REQUIRE(found.late == wanted.late);
+    REQUIRE(found.counts.records_in == wanted.counts.records_in);
+  }
+}
+
 TEST_CASE("pre-aggregation tells of an exception as the window does",
           "[runtime][pre_aggregation]") {
   fr::pipeline p("throws");

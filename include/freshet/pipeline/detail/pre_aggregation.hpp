@@ -85,9 +85,12 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
     rows_.signal(what);
   }
 
-  /// Partials may stay: nobody looks at them before their window fires.
-  void flush() override { rows_.flush(); }
-  bool holds() const override { return rows_.holds(); }
+  /// Windows do not need partials before they fire; who looks at an open one from outside does.
+  void flush() override {
+    send_partials(timestamp_max);
+    rows_.flush();
+  }
+  bool holds() const override { return holds_partials_ || rows_.holds(); }
 
   void set_owners(const key_group_owners& owners) override {
     send_partials(timestamp_max);
@@ -101,11 +104,9 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
     channel_end* to = nullptr;
     std::unique_ptr<carried_batch<partial>> filling;
   };
-  /// How often the size of the kernel is looked at, and from which size on it is emptied. However
-  /// small it is, after `records_max` records they are to be counted below.
+  /// How often the size of the kernel is looked at, and from which size on it is emptied.
   static constexpr std::uint64_t records_between = 4096;
   static constexpr std::size_t partials_max = 4096;
-  static constexpr std::uint64_t records_max = 1 << 16;
 
   /// Whether some of the rows may be folded.
   bool folds(const batch<T>& rows) {
@@ -142,9 +143,10 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
     }
     rows_.split_rest(rows, folds_);
     folded_ += folded;
+    holds_partials_ |= folded > 0;
     if (folded_ < look_again_at_) return;
     look_again_at_ = folded_ + records_between;
-    if (folded_ >= records_max || kernel_.size() > partials_max) send_partials(timestamp_max);
+    if (kernel_.size() > partials_max) send_partials(timestamp_max);
   }
 
   /// Marks and lists the rows to be folded. Without a branch: which rows they are cannot be
@@ -185,6 +187,7 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
       ++partials;
       if (target.filling->rows.size() >= batch_rows_max) target.to->send(std::move(target.filling));
     });
+    if (frontier == timestamp_max) holds_partials_ = false;
     if (partials == 0) return;
     look_again_at_ = records_between;
     if (hot_) hot_->note_sent(records, partials);
@@ -204,6 +207,7 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
   std::vector<std::uint32_t> folding_;  ///< The numbers of these rows.
   timestamp watermark_ = timestamp_min;
   std::uint64_t folded_ = 0;  ///< Records that no partial that was sent has counted.
+  bool holds_partials_ = false;
   std::uint64_t look_again_at_ = records_between;
   std::uint64_t idles_ = 0;  ///< How often idleness was sent.
   bool counted_ = false;     ///< Whether all tasks below wait for this one's watermark.
