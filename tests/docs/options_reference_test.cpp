@@ -54,6 +54,8 @@ TEST_CASE("wrong options of a run are refused as docs/reference/options.md says"
   CHECK(refusal({.parallelism = 129}) == place + "parallelism is 129" + wanted);
   CHECK(refusal({.flush_after = -1ms}) == place + "flush_after -1ms" + negative);
   CHECK(refusal({.max_drift = -1ms}) == place + "max_drift -1ms" + negative);
+  CHECK(refusal({.stop_within = -1ms}) == place + "stop_within -1ms" + negative);
+  CHECK(refusal({.drain_within = -1ms}) == place + "drain_within -1ms" + negative);
   CHECK(refusal({.channel_batches = 0}) ==
         place + "channel_batches is 0, so that nothing could pass; give at least 1");
   CHECK(refusal({.scheduler = fr::host_workers(nullptr)}) ==
@@ -79,6 +81,8 @@ TEST_CASE("the defaults are those of docs/reference/options.md", "[docs]") {
   CHECK(run.flush_after == 1ms);
   CHECK(run.max_drift == 1min);
   CHECK(run.channel_batches == 8);
+  CHECK(run.stop_within == 10s);
+  CHECK(run.drain_within == 1min);
   CHECK(!run.checkpoint.enabled());
   CHECK(run.checkpoint.every == 1s);
   CHECK(run.resume == fr::resume::automatic);
@@ -86,6 +90,7 @@ TEST_CASE("the defaults are those of docs/reference/options.md", "[docs]") {
   const fr::window_options window;
   CHECK(window.allowed_lateness == 0s);
   CHECK(window.fire == fr::firing::on_time);
+  CHECK(window.pre_aggregate == fr::pre_aggregation::adaptive);
   const fr::channel_options channel;
   CHECK(channel.capacity == 4096);
   CHECK(channel.when_full == fr::when_full::block);
