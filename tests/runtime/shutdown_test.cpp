@@ -195,6 +195,7 @@ TEST_CASE("functions that throw while the sink stands still end the job when it 
   std::atomic<int> thrown{0};
   pipeline p = test.compose([&](const reading& each) {
     if (each.key == 0 && each.number == 1'500) {
+      test.stands.await_somebody();
       ++thrown;
       throw std::runtime_error("wet");
     }
@@ -204,7 +205,6 @@ TEST_CASE("functions that throw while the sink stands still end the job when it 
   REQUIRE(job.ok());
   {
     const opens_at_end lets_go(test.stands);
-    test.stands.await_somebody();
     until([&] { return thrown > 0; });
   }
   const absl::Status done = job->wait();
