@@ -13,17 +13,25 @@ void host_scheduler::enqueue(task& ready) {
     if (under_way_->stopping) return;
     ++under_way_->count;
   }
-  enqueue_([this, next = &ready, under_way = under_way_] {
-    bool runs = false;
-    {
-      const std::lock_guard lock(under_way->mutex);
-      runs = !under_way->stopping;
-    }
-    if (runs) run_slice(*next);
+  const auto leave = [under_way = under_way_] {
     const std::lock_guard lock(under_way->mutex);
     --under_way->count;
     under_way->done.notify_all();
-  });
+  };
+  try {
+    enqueue_([this, next = &ready, under_way = under_way_, leave] {
+      bool runs = false;
+      {
+        const std::lock_guard lock(under_way->mutex);
+        runs = !under_way->stopping;
+      }
+      if (runs) run_slice(*next);
+      leave();
+    });
+  } catch (...) {
+    leave();
+    fail(std::current_exception());  // The task stays active, and so is never queued again.
+  }
 }
 
 void host_scheduler::start_workers() {

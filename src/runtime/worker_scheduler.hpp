@@ -38,8 +38,8 @@ class worker_scheduler : public scheduler {
   /// Runs a task that `enqueue` was given, and puts it back if there is more to do.
   void run_slice(task& ready);
 
-  const std::shared_ptr<wake_signal>& signal() const { return signal_; }
-  bool polls() const { return polls_; }
+  /// Ends the job: its tasks cannot be run.
+  void fail(std::exception_ptr why) { over_->note_failed(std::move(why)); }
 
  private:
   static constexpr std::uint8_t notified = 1;
