@@ -41,8 +41,11 @@ job_runner::job_runner(graph_handle graph, run_options options)
 }
 
 job_runner::~job_runner() {
-  request_stop();
   if (!thread_.joinable()) return;
+  // Also of a job that drains, which may take longer.
+  request_.store(request::stop);
+  interrupt_after(options_.stop_within);
+  signal_->notify();
   (void)wait();
   thread_.join();
 }
@@ -463,7 +466,8 @@ absl::Status job_runner::wait() {
 }
 
 void job_runner::request_stop() {
-  request_.store(request::stop);  // Also of a job that drains.
+  request expected = request::none;
+  if (!request_.compare_exchange_strong(expected, request::stop)) return;
   interrupt_after(options_.stop_within);
   signal_->notify();
 }
