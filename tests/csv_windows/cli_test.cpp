@@ -155,7 +155,7 @@ TEST_CASE("csv_windows refuses durations that are negative or garbage", "[csv_wi
 
 TEST_CASE("csv_windows refuses options that do not exist or cannot be", "[csv_windows][cli]") {
   const small_job job;
-  require_refusal(job, {{"--parallelism", "2"}}, {"parallelism", "2", "1"});
+  require_refusal(job, {{"--parallelism", "129"}}, {"parallelism", "129", "1 to 128"});
   require_refusal(job, {{"--parallelism", "0"}}, {"parallelism"});
   require_refusal(job, {{"--parallelism", "many"}}, {"parallelism", "many"});
   require_refusal(job, {{"--time-format", "julian"}}, {"--time-format", "'julian'", "epoch_ms"});
