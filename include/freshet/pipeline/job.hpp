@@ -21,7 +21,8 @@ namespace detail {
 class job_runner;
 }  // namespace detail
 
-/// Returned by `pipeline::start`. Destroying it stops the job and waits for it.
+/// Returned by `pipeline::start`. Destroying it stops the job, also one that drains, and waits for
+/// it: for `run_options::stop_within`, and for the function or sink that is being called then.
 class job {
  public:
   explicit job(std::unique_ptr<detail::job_runner> runner);
@@ -30,7 +31,8 @@ class job {
   ~job();
 
   /// Asks the job to commit and stop. Open windows stay in the checkpoint for the next start;
-  /// without checkpoints they are given up, and sinks complete what they have. Does not wait.
+  /// without checkpoints they are given up, and sinks complete what they have. Does not wait. Of
+  /// `stop` and `drain` the first one counts.
   void stop();
 
   /// Asks the job to treat what it has read as all there is: every window closes, sinks complete,

@@ -46,7 +46,8 @@ struct run_options {
   /// Who runs the tasks.
   scheduling scheduler = thread_pool();
   /// How long a partly filled batch, and the watermark behind it, may wait on its way to another
-  /// task. Not negative. A task that has nothing to do sends at once what it holds.
+  /// task. Not negative. A task that has nothing to do sends at once what it holds. Under
+  /// `simulation` the seed decides instead.
   duration flush_after = std::chrono::milliseconds(1);
   /// By how much event time splits read by one task may be ahead of those read by another. Not
   /// negative. Splits without event times, and those that have nothing, play no part.

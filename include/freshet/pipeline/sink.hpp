@@ -61,8 +61,10 @@ class sink {
   /// restart, `start` will be given.
   virtual absl::StatusOr<std::string> prepare() = 0;
 
-  /// Publishes what `token` describes. `last` says that no row follows: the sink completes its
-  /// output (renames a file, closes a table). Must be harmless when repeated after a crash.
+  /// Publishes what `token` describes, and nothing of what was written after `prepare` gave it:
+  /// with several tasks, rows may come between the two. `last` says that no row follows: the sink
+  /// completes its output (renames a file, closes a table). Must be harmless when repeated after a
+  /// crash.
   virtual absl::Status commit(std::string_view token, bool last) = 0;
 };
 
