@@ -66,6 +66,10 @@ absl::Status job_runner::check_options() const {
     return wrong(fmt::format("flush_after {} is negative; give zero or a positive duration",
                              to_text(options_.flush_after)));
   }
+  if (options_.rebalance_every < duration::zero()) {
+    return wrong(fmt::format("rebalance_every {} is negative; give zero or a positive duration",
+                             to_text(options_.rebalance_every)));
+  }
   if (options_.max_drift < duration::zero()) {
     return wrong(fmt::format("max_drift {} is negative; give zero or a positive duration",
                              to_text(options_.max_drift)));
@@ -112,6 +116,8 @@ absl::Status job_runner::open() {
     } else {
       tasks_->make();
     }
+    rebalancing_ = std::make_unique<rebalancing>(tasks_->laid_out(), tasks_->tasks(), options_);
+    note_readable();
     if (summary_.resumed) counters_.restore(checkpointer_.found()->counters);
     activity_committed_ = counters_.activity();
     if (summary_.nothing_to_do) {
@@ -219,6 +225,7 @@ void job_runner::end(absl::Status result) {
   }
   ended_changed_.notify_all();
   // Nobody asks the tasks any more.
+  rebalancing_.reset();
   tasks_.reset();
   checkpointer_.close();
   {
@@ -354,6 +361,8 @@ void job_runner::look_for_work() {
     } else {
       next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
     }
+  } else if (std::shared_ptr<key_group_move> move = rebalancing_->propose()) {
+    begin_commit(false, false, std::move(move));
   }
 }
 
@@ -409,11 +418,14 @@ std::optional<duration> job_runner::sleep_at_most() const {
         std::max(duration::zero(),
                  std::chrono::ceil<duration>(*give_up_at_ - std::chrono::steady_clock::now()));
   }
-  if (!checkpointer_.enabled() || commits_->under_way()) return at_most;
+  if (commits_->under_way()) return at_most;
+  if (const auto looks = rebalancing_->sleep_at_most()) at_most = shorter(at_most, *looks);
+  if (!checkpointer_.enabled()) return at_most;
   return shorter(at_most, saturating_between(options_.clock(), next_commit_));
 }
 
-void job_runner::begin_commit(bool last, bool stops) {
+void job_runner::begin_commit(bool last, bool stops, std::shared_ptr<key_group_move> move) {
+  tasks_->set_move(std::move(move));
   activity_committing_ = counters_.activity();
   commit_began_ = std::chrono::steady_clock::now();
   commits_->begin(last, stops);
@@ -428,7 +440,22 @@ job_metrics job_runner::metrics() const {
   const std::lock_guard lock(ended_mutex_);
   if (ended_ || tasks_ == nullptr) return all;
   for (const task* each : tasks_->tasks()) all.tasks.push_back(each->metrics());
+  if (rebalancing_ != nullptr) add_key_groups(all);
   return all;
+}
+
+void job_runner::add_key_groups(job_metrics& to) const {
+  to.moves = rebalancing_->moves();
+  to.key_groups_moved = rebalancing_->groups_moved();
+  to.move_longest = rebalancing_->longest();
+  for (const std::size_t stage : rebalancing_->stages()) {
+    key_group_metrics& of = to.key_groups.emplace_back();
+    for (const node_id node : tasks_->laid_out().stages[stage].nodes) {
+      of.operators.push_back(graph_->place(node));
+    }
+    of.records = rebalancing_->rows_of(stage);
+    of.tasks = rebalancing_->owners_of(stage);
+  }
 }
 
 void job_runner::summarize() {

@@ -8,6 +8,7 @@
 #include "commit_coordinator.hpp"
 #include "counter_board.hpp"
 #include "explanation.hpp"
+#include "rebalancing.hpp"
 #include "scheduler.hpp"
 #include "task_set.hpp"
 #include "wake_signal.hpp"
@@ -24,6 +25,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -83,6 +85,7 @@ class job_runner final : private supervisor {
     time_state frontiers;
     std::size_t unanswered = 0;
   };
+  struct reading;
 
   verdict supervise() override;
   std::optional<duration> sleep_at_most() const override;
@@ -101,7 +104,11 @@ class job_runner final : private supervisor {
   void give_up_when_due();
   void interrupt_after(duration within);
   void look_for_work();
-  void begin_commit(bool last, bool stops);
+  void begin_commit(bool last, bool stops, std::shared_ptr<key_group_move> move = nullptr);
+  void note_readable();
+  void ask(task& holder, const std::shared_ptr<reading>& all, std::vector<std::size_t> indices);
+  void ask_for_missing(const std::shared_ptr<reading>& all, bool everyone);
+  void add_key_groups(job_metrics& to) const;
   bool advance_commit();
   void note_committed();
   bool step_all();
@@ -116,6 +123,8 @@ class job_runner final : private supervisor {
       scheduler_;  ///< Outlives the tasks, which may be woken until they end.
   std::unique_ptr<task_set> tasks_;
   std::unique_ptr<commit_coordinator> commits_;
+  std::unique_ptr<rebalancing> rebalancing_;
+  std::map<node_id, const std::type_info*> readable_;  ///< What views can read, and its rows' type.
   std::atomic<request> request_{request::none};
   request noticed_ = request::none;  ///< The one whose time runs.
   request obeyed_ = request::none;   ///< The one that has gone to the tasks.

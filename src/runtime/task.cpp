@@ -50,7 +50,7 @@ task::task(const task_environment& in, std::size_t stage, std::size_t number,
   heads_ = with_role<head>();
   sinks_ = with_role<sink_base>();
   connect_members();
-  for (const member& each : members_) give_context(each, false);
+  for (const member& each : members_) give_context(each);
 }
 
 task::~task() {
@@ -85,6 +85,7 @@ void task::connect(const exchange& way, const std::vector<task*>& above,
   std::vector<std::vector<channel*>> leaving(above.size());
   for (std::size_t lower = 0; lower < below.size(); ++lower) {
     arrival& into = below[lower]->arrivals_.emplace_back();
+    into.way = &way;
     if (way.how == distribution::by_key) below[lower]->own(owners);
     for (std::size_t upper = 0; upper < above.size(); ++upper) {
       if (one_each && upper % below.size() != lower) continue;
@@ -103,6 +104,7 @@ void task::connect(const exchange& way, const std::vector<task*>& above,
   for (std::size_t upper = 0; upper < above.size(); ++upper) {
     outlet_base& out = above[upper]->operator_of(way.from.node).output(way.from.port);
     departure& leaves = above[upper]->departures_.emplace_back();
+    leaves.way = &way;
     leaves.channels = leaving[upper];
     leaves.sender =
         above[upper]->make_sender(way, out, {leaving[upper].begin(), leaving[upper].end()}, owners);
@@ -136,7 +138,7 @@ void task::own(const key_group_owners& owners) {
   }
 }
 
-void task::give_context(const member& to, bool single_split) {
+void task::give_context(const member& to) {
   const auto& described = in_.described.nodes()[to.node];
   operator_context context;
   context.task = this;
@@ -145,7 +147,7 @@ void task::give_context(const member& to, bool single_split) {
   context.place = in_.described.place(to.node);
   context.number = static_cast<std::uint32_t>(
       stable_hash(described.name.empty() ? context.place : described.name));
-  context.single_split = single_split;
+  context.single_split = to.single_split;
   context.groups = groups_;
   to.op->open(context);
 }
@@ -165,7 +167,7 @@ bool task::follows_single_split(node_id below,
 }
 
 void task::open(const std::function<std::size_t(node_id)>& splits_of) {
-  for (const member& each : members_) {
+  for (member& each : members_) {
     const auto& described = in_.described.nodes()[each.node];
     const bool follows = follows_single_split(each.node, splits_of);
     const bool in_order = follows && in_.described.in_log_order(each.node);
@@ -173,7 +175,8 @@ void task::open(const std::function<std::size_t(node_id)>& splits_of) {
       const std::vector<std::string>& names = described.unpromised_by_arrival;
       unpromised_.insert(unpromised_.end(), names.begin(), names.end());
     }
-    give_context(each, in_order);
+    each.single_split = in_order;
+    give_context(each);
     const auto* combiner = dynamic_cast<const frontier_combiner*>(each.op.get());
     if (combiner != nullptr) combiners_.push_back(combiner);
     auto* listener = dynamic_cast<split_listener*>(each.op.get());
@@ -235,6 +238,10 @@ bool task::serve() {
 }
 
 task::step_result task::step() {
+  if (moving_ != nullptr) {
+    if (!moving_->complete()) return step_result::waits;
+    take_over();
+  }
   run_posted();
   if (!started_) start();
   bool worked = false;
@@ -431,7 +438,17 @@ void task::pass_barrier() {
   for (const member& each : members_) {
     taken.counters.emplace_back(each.node, in_.counters.record_of(each.node, number_));
   }
+  // Once the snapshot is handed in, the next barrier may be prepared.
+  const std::shared_ptr<key_group_move> move = in_.move;
   take_(std::move(taken));
+  if (move != nullptr) join_move(move);
+}
+
+void task::add_load(std::size_t to_stage, key_group_rows& sums) const {
+  for (const departure& each : departures_) {
+    if (each.way->to_stage != to_stage) continue;
+    if (const key_group_load* load = each.sender->load()) load->add_to(sums);
+  }
 }
 
 bool task::finished() const {
@@ -506,6 +523,7 @@ void task::tell_committed(const std::vector<source_record>& sources) {
 }
 
 std::optional<duration> task::sleep_at_most() const {
+  if (moving_ != nullptr) return std::nullopt;  // The last task to hand in wakes this one.
   if (lacks_room_) return std::nullopt;  // Whatever is due must wait for room, which wakes it.
   std::optional<duration> at_most;
   if (reads_) {

@@ -15,6 +15,7 @@
 #include "counter_board.hpp"
 #include "drift.hpp"
 #include "explanation.hpp"
+#include "key_group_move.hpp"
 #include "plan.hpp"
 #include "slice_meter.hpp"
 #include "wake_signal.hpp"
@@ -34,6 +35,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -63,6 +65,8 @@ struct task_environment {
   bool looks_for_idleness = false;  ///< A source has an idle timeout.
   /// Of a simulation, in which a draw decides instead of `flush_after` how long rows are held.
   std::optional<std::uint64_t> seed = std::nullopt;
+  /// What the barrier under way is for, beside a snapshot. Changes only while there is none.
+  std::shared_ptr<key_group_move> move = nullptr;
 };
 
 /// Where one split of a source stood at a barrier.
@@ -141,8 +145,12 @@ class task final : public task_services {
 
   std::size_t stage() const { return stage_; }
   std::size_t number() const { return number_; }
-  /// Whose keys are here.
+  /// Whose keys are here. From the thread that runs the task.
   const key_group_set& groups() const { return groups_; }
+  /// Adds how many rows have been sent to a stage by key group. From any thread.
+  void add_load(std::size_t to_stage, key_group_rows& sums) const;
+  /// How long it has worked. From any thread.
+  duration busy() const { return meter_.busy(); }
   bool has_sources() const { return !heads_.empty(); }
   bool has_sinks() const { return !sinks_.empty(); }
   runtime_operator& operator_of(node_id node) { return *members_.at(index_of_.at(node)).op; }
@@ -175,15 +183,18 @@ class task final : public task_services {
   struct member {
     node_id node = 0;
     std::unique_ptr<runtime_operator> op;
+    bool single_split = false;  ///< See `operator_context`.
   };
   /// One exchange above the task.
   struct arrival {
+    const exchange* way = nullptr;
     std::unique_ptr<exchange_receiver> receiver;
     std::vector<std::unique_ptr<channel>> channels;
     std::vector<bool> at_barrier;
   };
   /// One exchange below it.
   struct departure {
+    const exchange* way = nullptr;
     std::unique_ptr<exchange_sender> sender;
     std::vector<channel*> channels;
   };
@@ -194,7 +205,7 @@ class task final : public task_services {
   };
 
   void connect_members();
-  void give_context(const member& to, bool single_split);
+  void give_context(const member& to);
   std::unique_ptr<exchange_receiver> make_receiver(const exchange& way, const outlet_base& from,
                                                    std::size_t channels);
   std::unique_ptr<exchange_sender> make_sender(const exchange& way, const outlet_base& from,
@@ -216,6 +227,12 @@ class task final : public task_services {
   void take(arrival& from, std::size_t channel, message received);
   bool all_at_barrier() const;
   void pass_barrier();
+  void join_move(std::shared_ptr<key_group_move> move);
+  bool is_keyed(const member& which) const;
+  void raise_frontiers(const std::vector<timestamp>& to);
+  void take_over();
+  void make_again(member& which, std::span<const full_state> had);
+  void repeat_signals(const member& to);
   bool finished() const;
   timestamp input_watermark() const;
   bool flush_when_due(bool worked);
@@ -253,6 +270,7 @@ class task final : public task_services {
   bool barrier_wanted_ = false;
   bool lacks_room_ = false;  ///< As of the last step.
   task_snapshot* collecting_ = nullptr;
+  std::shared_ptr<key_group_move> moving_;  ///< While the task stands still for it.
   snapshot_taker take_;
   std::atomic<task_waker*> waker_{nullptr};
   std::shared_ptr<wake_handle> handle_;

@@ -23,14 +23,6 @@ bool looks_for_idleness(const graph& of) {
 
 }  // namespace
 
-key_group_owners spread_evenly(std::size_t tasks) {
-  key_group_owners owners{};
-  for (std::size_t group = 0; group < key_groups; ++group) {
-    owners[group] = static_cast<std::uint16_t>(group * tasks / key_groups);
-  }
-  return owners;
-}
-
 void merge_frontiers(time_state& into, const time_state& more) {
   for (const auto& [node, frontiers] : more) {
     const auto [known, is_new] = into.emplace(node, frontiers);
@@ -51,7 +43,8 @@ task_set::task_set(const graph& of, counter_board& counters, checkpointer& check
                    options.clock,
                    options.flush_after,
                    looks_for_idleness(of),
-                   seed_of(options.scheduler)} {}
+                   seed_of(options.scheduler),
+                   nullptr} {}
 
 std::size_t task_set::splits_of(node_id source) const {
   const auto known = splits_.find(source);

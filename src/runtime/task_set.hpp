@@ -3,6 +3,7 @@
 // Threads: one, until a scheduler runs the tasks.
 #pragma once
 
+#include "balance.hpp"
 #include "plan.hpp"
 #include "task.hpp"
 
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace freshet::detail {
@@ -29,6 +31,9 @@ class task_set {
   /// Opens readers, and restores. Throws `job_failure`.
   void open();
   void start_sinks();
+  /// What the next barrier is for, beside a snapshot; null for nothing. \pre no barrier is under
+  /// way.
+  void set_move(std::shared_ptr<key_group_move> move) { environment_.move = std::move(move); }
 
   const std::vector<task*>& tasks() const { return tasks_; }
   const plan& laid_out() const { return plan_; }
@@ -58,8 +63,5 @@ class task_set {
 
 /// Adds what one task knows to what others do.
 void merge_frontiers(time_state& into, const time_state& more);
-
-/// Which of `tasks` tasks owns which key group at the beginning: as evenly as it goes.
-key_group_owners spread_evenly(std::size_t tasks);
 
 }  // namespace freshet::detail

@@ -56,6 +56,14 @@ frontier_change frontier_minimum::finish(std::size_t input) {
   return recompute();
 }
 
+void frontier_minimum::raise(timestamp combined) {
+  if (combined <= combined_) return;
+  combined_ = combined;
+  for (one& each : inputs_) {
+    if (each.frontier < combined) each.aligned = false;
+  }
+}
+
 void frontier_minimum::take_slowest(const frontier_minimum& other) {
   assert(other.inputs_.size() == inputs_.size());
   for (std::size_t input = 0; input < inputs_.size(); ++input) {

@@ -54,6 +54,7 @@ TEST_CASE("wrong options of a run are refused as docs/reference/options.md says"
   CHECK(refusal({.parallelism = 129}) == place + "parallelism is 129" + wanted);
   CHECK(refusal({.flush_after = -1ms}) == place + "flush_after -1ms" + negative);
   CHECK(refusal({.max_drift = -1ms}) == place + "max_drift -1ms" + negative);
+  CHECK(refusal({.rebalance_every = -1ms}) == place + "rebalance_every -1ms" + negative);
   CHECK(refusal({.stop_within = -1ms}) == place + "stop_within -1ms" + negative);
   CHECK(refusal({.drain_within = -1ms}) == place + "drain_within -1ms" + negative);
   CHECK(refusal({.channel_batches = 0}) ==

@@ -49,6 +49,7 @@ class running {
       ended = sources->halt_after != replay::never ? stop_one(made, *sources)
                                                    : made.run(options(), &summary_);
       ++opening_;
+      moves_ += summary_.metrics.moves;
       if (sources->fail_after != replay::never && absl::IsAborted(ended)) continue;
       if (!ended.ok()) return ended;
       if (summary_.finished) again = false;
@@ -59,6 +60,7 @@ class running {
   const outputs& taken() const { return taken_; }
   const run_summary& summary() const { return summary_; }
   const std::string& schedules() const { return schedules_; }
+  std::uint64_t moves() const { return moves_; }
 
  private:
   /// What the sources do in the next job.
@@ -113,6 +115,7 @@ class running {
   std::shared_ptr<memory_checkpoint> commits_ = std::make_shared<memory_checkpoint>();
   outputs taken_;
   run_summary summary_;
+  std::uint64_t moves_ = 0;
 };
 
 std::string text_of(const std::vector<event>& rows) {
@@ -188,10 +191,13 @@ std::string vary_schedule(run_options& options, const way& how, std::size_t open
   options.flush_after = duration{one_of<std::int64_t>(random, {0, 10, 1000})};
   options.max_drift = duration{one_of<std::int64_t>(random, {0, 10, 60'000'000})};
   options.channel_batches = one_of<std::size_t>(random, {1, 2, 8});
-  return fmt::format("parallelism {}, {}, flush after {}, drift {}, {} batches",
+  // A simulation draws when key groups move, unless they are not to.
+  options.rebalance_every = duration{one_of<std::int64_t>(random, {0, 1, 1})};
+  return fmt::format("parallelism {}, {}, flush after {}, drift {}, {} batches, {}",
                      options.parallelism, how.threads ? "threads" : "simulated",
                      to_text(options.flush_after), to_text(options.max_drift),
-                     options.channel_batches);
+                     options.channel_batches,
+                     options.rebalance_every > duration::zero() ? "with moves" : "without moves");
 }
 
 std::vector<way> random_ways(std::mt19937_64& random) {
@@ -227,9 +233,11 @@ std::vector<way> random_ways(std::mt19937_64& random) {
 }
 
 std::optional<std::string> first_difference(const plan& all, const input_log& input,
-                                            const std::vector<outcome>& wanted, const way& how) {
+                                            const std::vector<outcome>& wanted, const way& how,
+                                            happened& all_happened) {
   running run(all, input, how);
   const absl::Status ended = run.to_the_end();
+  all_happened.moves += run.moves();
   const std::string place = fmt::format("{} ({}): ", text_of(how), run.schedules());
   if (!ended.ok()) return place + ended.ToString();
   if (!run.summary().unpromised.empty()) {
@@ -248,7 +256,7 @@ std::optional<std::string> first_difference(const plan& all, const input_log& in
   return std::nullopt;
 }
 
-std::optional<std::string> failure_of_seed(std::uint64_t seed) {
+std::optional<std::string> failure_of_seed(std::uint64_t seed, happened& all_happened) {
   std::mt19937_64 random(seed);
   const input_log input = random_input(random);
   const plan made = random_plan(random, input);
@@ -256,13 +264,13 @@ std::optional<std::string> failure_of_seed(std::uint64_t seed) {
   const bool tells = std::getenv("FRESHET_SIMULATION_VERBOSE") != nullptr;
   for (const way& how : random_ways(random)) {
     if (tells) fmt::print(stderr, "seed {}: {}\n", seed, text_of(how));
-    const auto wrong = first_difference(made, input, wanted, how);
+    const auto wrong = first_difference(made, input, wanted, how, all_happened);
     if (!wrong) continue;
     std::string report = fmt::format("seed {}: {}\n", seed, *wrong);
     // The same with a sink at every output: the first one that differs is at fault.
     plan tapped = made;
     for (plan_node& each : tapped) each.tapped.assign(each.ports(), true);
-    const auto nearer = first_difference(tapped, input, wanted, how);
+    const auto nearer = first_difference(tapped, input, wanted, how, all_happened);
     report += nearer ? "with all outputs looked at: " + *nearer + "\n"
                      : "with all outputs looked at, nothing differs\n";
     return report + text_of(made, input);

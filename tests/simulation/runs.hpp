@@ -26,7 +26,7 @@ struct way {
   replay::pause pauses = replay::pause::none;
   interruption interrupted = interruption::none;
   std::size_t parallelism = 1;
-  bool threads = false;  ///< A pool of them, instead of a simulation in the calling thread.
+  bool threads = false;    ///< A pool of them, instead of a simulation in the calling thread.
   std::uint64_t seed = 0;  ///< Of what varies: pieces, moments, schedules.
 };
 
@@ -38,13 +38,19 @@ std::string vary_schedule(run_options& options, const way& how, std::size_t open
 /// The ways in which one plan is run.
 std::vector<way> random_ways(std::mt19937_64& random);
 
+/// What runs have come to. Comparing what never happens proves nothing.
+struct happened {
+  std::uint64_t moves = 0;  ///< Of key groups between tasks.
+};
+
 /// Runs a plan to its end in one way.
 /// \return what is not as it must be, in words; nothing when all is.
 std::optional<std::string> first_difference(const plan& all, const input_log& input,
-                                            const std::vector<outcome>& wanted, const way& how);
+                                            const std::vector<outcome>& wanted, const way& how,
+                                            happened& all_happened);
 
 /// Makes input and plan of a seed and runs them in all ways. \return a report of a failure, with
 /// the operator that is at fault.
-std::optional<std::string> failure_of_seed(std::uint64_t seed);
+std::optional<std::string> failure_of_seed(std::uint64_t seed, happened& all_happened);
 
 }  // namespace freshet::simulated

@@ -1,12 +1,14 @@
 // How a pipeline runs, and what it tells about its run. Plain values.
 #pragma once
 
+#include <freshet/core/key_group.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/scheduling.hpp>
 #include <freshet/state/backend.hpp>
 
 #include <absl/status/statusor.h>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -52,6 +54,10 @@ struct run_options {
   /// By how much event time splits read by one task may be ahead of those read by another. Not
   /// negative. Splits without event times, and those that have nothing, play no part.
   duration max_drift = std::chrono::minutes(1);
+  /// How often the load of each key group is looked at, on the steady clock, so that key groups may
+  /// move from a task that is busy to one that has less to do. Not negative; zero: they never move.
+  /// Under `simulation` the seed decides when they move.
+  duration rebalance_every = std::chrono::seconds(1);
   /// How many batches may be under way between two tasks. At least 1.
   std::size_t channel_batches = 8;
   /// How long a job may take, on the steady clock, to commit and end after `stop`, and to work off
@@ -104,6 +110,15 @@ struct task_metrics {
   duration watermark_lag{0};
 };
 
+/// The key groups of one stage: what the tasks that share them receive.
+struct key_group_metrics {
+  std::vector<std::string> operators;  ///< The places of those in the stage.
+  /// Records that were sent to each key group in this run, estimated from every eighth batch;
+  /// without those that were aggregated before they travelled.
+  std::array<std::uint64_t, key_groups> records{};
+  std::array<std::uint16_t, key_groups> tasks{};  ///< The number of the task that owns each.
+};
+
 struct job_metrics {
   std::vector<operator_metrics> operators;  ///< In the order of composition.
   std::vector<task_metrics> tasks;          ///< While the job runs, and in its summary at the end.
@@ -111,6 +126,11 @@ struct job_metrics {
   duration checkpoint_last{0};              ///< From the barrier to the publishing, of the newest.
   duration checkpoint_longest{0};
   std::uint64_t checkpoint_bytes = 0;  ///< Keys and values written by the newest.
+  /// Of stages with key groups and several tasks; while the job runs, and in its summary.
+  std::vector<key_group_metrics> key_groups;
+  std::uint64_t moves = 0;             ///< How often key groups moved between tasks in this run.
+  std::uint64_t key_groups_moved = 0;  ///< How many did, all times together.
+  duration move_longest{0};            ///< The longest that tasks stood still for it.
 
   /// Sums over all operators; `records` counts what the sources read, `rows` what sinks took.
   std::uint64_t records() const;

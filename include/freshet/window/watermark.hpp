@@ -212,6 +212,9 @@ class frontier_minimum {
   frontier_change set_idle(std::size_t input);
   frontier_change set_active(std::size_t input);
   frontier_change finish(std::size_t input);
+  /// Takes over what others that had the same inputs were promised together. Inputs that have not
+  /// come so far do not count until they have.
+  void raise(timestamp combined);
 
   /// For looking at what several tasks have of the same inputs: each becomes that which is further
   /// behind, and what one of them does not read counts as finished there.

@@ -74,6 +74,8 @@ class exchange_sender {
   virtual bool holds() const = 0;
   /// From here on, rows go by other owners. \pre nothing is held.
   virtual void set_owners(const key_group_owners& owners) = 0;
+  /// What has been sent by key group; null where rows do not go by their keys. From any thread.
+  virtual const key_group_load* load() const = 0;
 };
 
 /// What enters a task on one way.
@@ -89,6 +91,9 @@ class exchange_receiver {
   virtual void send(const control& what) = 0;
   /// Combined over the channels.
   virtual timestamp frontier() const = 0;
+  /// Key groups have gone from one task to another at the barrier before, and with them what was
+  /// promised for some: nothing before `frontier` is left to come for any.
+  virtual void raise_frontier(timestamp frontier) = 0;
   /// Whether every channel has ended.
   virtual bool ended() const = 0;
   /// Connects the input for partial aggregates, where the exchange carries some.
@@ -184,6 +189,9 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
   }
 
   void set_owners(const key_group_owners& owners) override { owners_ = owners; }
+  const key_group_load* load() const override {
+    return how_ == spread::by_key ? &lists_.load() : nullptr;
+  }
 
  private:
   struct one_target {
@@ -310,6 +318,7 @@ class receiving_exchange final : public exchange_receiver {
 
   void send(const control& what) override { out_.signal(what); }
   timestamp frontier() const override { return minimum_.frontier(); }
+  void raise_frontier(timestamp frontier) override { minimum_.raise(frontier); }
   /// Whether the watermark of a channel takes part in the combined one.
   bool counts(std::size_t from) const { return minimum_.counts(from); }
   bool ended() const override {

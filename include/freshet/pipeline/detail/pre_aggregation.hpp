@@ -96,7 +96,11 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
     send_partials(timestamp_max);
     owners_ = owners;
     rows_.set_owners(owners);
+    // Until the tasks below have counted again, as after idleness: see `raise_frontier`.
+    ++idles_;
+    counted_ = false;
   }
+  const key_group_load* load() const override { return rows_.load(); }
 
  private:
   using partial = typename Kernel::partial;
@@ -209,7 +213,7 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
   std::uint64_t folded_ = 0;  ///< Records that no partial that was sent has counted.
   bool holds_partials_ = false;
   std::uint64_t look_again_at_ = records_between;
-  std::uint64_t idles_ = 0;  ///< How often idleness was sent.
+  std::uint64_t idles_ = 0;  ///< How often idleness was sent, and owners were changed.
   bool counted_ = false;     ///< Whether all tasks below wait for this one's watermark.
 };
 
@@ -239,6 +243,11 @@ class pre_aggregating_receiver final : public exchange_receiver {
   }
   void send(const control& what) override { rows_.send(what); }
   timestamp frontier() const override { return rows_.frontier(); }
+  void raise_frontier(timestamp frontier) override {
+    rows_.raise_frontier(frontier);
+    // The other ends have done so, too, at the same barrier.
+    for (std::uint64_t& each : idles_) ++each;
+  }
   bool ended() const override { return rows_.ended(); }
 
   /// A restored operator may be ahead of what all channels have promised.
@@ -249,7 +258,7 @@ class pre_aggregating_receiver final : public exchange_receiver {
 
  private:
   receiving_exchange<T> rows_;
-  std::vector<std::uint64_t> idles_;  ///< By channel: how often it has become idle.
+  std::vector<std::uint64_t> idles_;  ///< By channel: how often the other end has counted.
   partials_inlet<Partial>* partials_ = nullptr;
 };
 

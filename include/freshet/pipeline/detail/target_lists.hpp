@@ -5,6 +5,7 @@
 #pragma once
 
 #include <freshet/core/key_group.hpp>
+#include <freshet/pipeline/detail/key_group_load.hpp>
 #include <freshet/pipeline/detail/ways.hpp>
 
 #include <cstddef>
@@ -23,6 +24,7 @@ class target_lists {
   /// marks with 1. \pre `owners` are less than the number of targets.
   void assign(const std::vector<std::uint64_t>& hashes, const key_group_owners& owners,
               std::span<const std::uint8_t> left_out = {}) {
+    load_.look_at(hashes, left_out);
     owner_of_row_.resize(hashes.size());
     for (std::size_t row = 0; row < hashes.size(); ++row) {
       owner_of_row_[row] = owners[key_group_of(hashes[row])];
@@ -44,6 +46,9 @@ class target_lists {
   std::span<const std::uint32_t> operator[](std::size_t target) const {
     return {listed_.data() + begins_[target], listed_.data() + begins_[target + 1]};
   }
+
+  /// How many rows have been listed by key group. From any thread.
+  const key_group_load& load() const { return load_; }
 
  private:
   /// Up to how many targets a pass for each is faster than counting: with few of them, a counter in
@@ -80,6 +85,7 @@ class target_lists {
   std::vector<std::uint32_t> listed_;  ///< Those of target 0 first.
   std::vector<std::size_t> begins_;    ///< Of each target's list, and the end of the last one.
   std::vector<std::size_t> next_;
+  key_group_load load_;
 };
 
 }  // namespace freshet::detail

@@ -56,6 +56,7 @@ using key_group_owners = std::array<std::uint16_t, key_groups>;
 class inlet_base {
  public:
   virtual ~inlet_base() = default;
+  virtual void signal(const control& what) = 0;
 };
 
 /// The receiving end of a way between two operators.
@@ -69,13 +70,16 @@ class inlet : public inlet_base {
     batch<T> copy = rows;
     consume(copy);
   }
-  virtual void signal(const control& what) = 0;
 };
 
 class outlet_base {
  public:
   virtual ~outlet_base() = default;
   virtual void attach(inlet_base& target) = 0;
+  /// Attaches whatever is attached to `other`. \pre both carry rows of one type.
+  virtual void attach_all_of(const outlet_base& other) = 0;
+  /// Attaches `by` in the place of `known`. \pre `known` is attached.
+  virtual void replace(const inlet_base& known, inlet_base& by) = 0;
   /// The ends of an exchange for the rows of this output.
   virtual std::unique_ptr<exchange_sender> make_sender(std::vector<channel_end*> targets,
                                                        spread how,
@@ -90,6 +94,15 @@ class outlet final : public outlet_base {
  public:
   /// \pre `target` is an `inlet<T>`: the typed handles that composed the graph see to it.
   void attach(inlet_base& target) override { targets_.push_back(static_cast<inlet<T>*>(&target)); }
+
+  void attach_all_of(const outlet_base& other) override {
+    targets_ = static_cast<const outlet&>(other).targets_;
+  }
+  void replace(const inlet_base& known, inlet_base& by) override {
+    for (inlet<T>*& target : targets_) {
+      if (static_cast<const inlet_base*>(target) == &known) target = static_cast<inlet<T>*>(&by);
+    }
+  }
 
   std::unique_ptr<exchange_sender> make_sender(std::vector<channel_end*> targets, spread how,
                                                const key_group_owners& owners) const override;
