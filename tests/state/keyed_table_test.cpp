@@ -275,6 +275,37 @@ TEST_CASE("a table for some key groups spreads them over all its slots", "[state
   }
 }
 
+TEST_CASE("rows that are put back in canonical order stand in it, whatever comes in between",
+          "[state][keyed_table]") {
+  for (const hash_rule& rule : hash_rules) {
+    INFO(rule.name);
+    std::mt19937_64 random(20261127);
+    std::map<row_key, std::int64_t> told;
+    for (int key = 0; key < 3000; ++key) told.insert({{rule.hash_of(key), key}, key});
+    table rows;
+    std::map<row_key, std::int64_t> known;
+    for (const auto& [key, value] : told) {
+      if (known.count(key) == 0) {
+        rows.insert_restored(key.first, key.second, value);
+        known.emplace(key, value);
+      }
+      const std::uint64_t what = random() % 8;
+      const int other = static_cast<int>(random() % 3000);
+      const row_key of{rule.hash_of(other), other};
+      if (what == 0) {
+        *rows.get_or_insert(of.first, of.second).first = other;
+        known[of] = other;
+      } else if (what == 1 && of < key) {
+        rows.erase(of.first, of.second);
+        known.erase(of);
+      }
+    }
+    REQUIRE(all_rows(rows) ==
+            std::vector<std::pair<row_key, std::int64_t>>(known.begin(), known.end()));
+    for (const auto& [key, value] : known) REQUIRE(*rows.find(key.first, key.second) == value);
+  }
+}
+
 TEST_CASE("a restored row is no change until it changes", "[state][keyed_table]") {
   table rows;
   for (const int key : {7, 3, 5}) rows.insert_restored(scattered(key), key, key * 10);

@@ -139,8 +139,9 @@ class keyed_table {
   /// \pre `key` is not in the table and was not erased since the last `take_changes`.
   void insert_restored(std::uint64_t hash, Key key, Value value) {
     assert(find_index(hash, key) == none);
-    const std::size_t index = open_slot(hash, key, none);
+    const std::size_t index = open_slot(hash, key, behind_restored(hash, key));
     fill_slot(index, hash, std::move(key), std::move(value), occupied | handed_out);
+    restored_ = index;
   }
 
   /// Makes the row of `value` part of the next `take_changes`. \pre `value` came from this table
@@ -354,6 +355,18 @@ class keyed_table {
     return {.index = index, .found = false};
   }
 
+  // Where a row belongs that is put back right after the one that was put back before it; `none`
+  // where that is not so. As long as the table is small for all that come, those that came stand in
+  // one long run behind their homes, which a search would walk through for every row.
+  std::size_t behind_restored(std::uint64_t hash, const Key& key) const {
+    const std::size_t last = restored_;
+    if (last >= total_ || states_[last] == 0 || states_[last + 1] != 0) return none;
+    const slot& before = slots_[last];
+    const bool ascends = before.hash < hash || (before.hash == hash && before.content.key < key);
+    // From a row's home to the row no slot is empty, and this row's home is no earlier.
+    return ascends && home(hash) <= last + 1 ? last + 1 : none;
+  }
+
   template <class K>
   std::size_t find_index(std::uint64_t hash, const K& key) const {
     const std::size_t near = near_home(hash);
@@ -523,6 +536,7 @@ class keyed_table {
     std::swap(last_, other.last_);
     std::swap(spread_, other.spread_);
     std::swap(erased_, other.erased_);
+    std::swap(restored_, other.restored_);
   }
 
   // What a table without memory looks into; never written to. Searches then need not ask for it.
@@ -544,6 +558,7 @@ class keyed_table {
   std::uint64_t last_ = std::numeric_limits<std::uint64_t>::max();
   key_group_spread_handle spread_;  // Comes before the stretching, where it is not null.
   std::vector<erased_row> erased_;  // Handed out earlier and erased since, each key once.
+  std::size_t restored_ = 0;        // Where the row was put that was put back last.
 };
 
 template <class Key, class Value>
