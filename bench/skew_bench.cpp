@@ -1,13 +1,17 @@
-// Skewed streams on two cores: throughput and latency with and without pre-aggregation.
+// Skewed streams on two cores: throughput and latency with and without rebalancing.
 //
-// Counts and sums per key and tumbling window over a stream in which one key has half of the
-// records, or whose keys follow Zipf's law with exponent 1.2. Four splits give records whose keys
-// were drawn before, so that a record costs next to nothing; the rows are compared with those of a
-// plain loop over the same records, and a run that has others gives no figure.
+// Features per key and tumbling window (count, sum, mean, standard deviation, least and most) over
+// a stream in which one key has half of the records, or whose keys follow Zipf's law with exponent
+// 1.2. Four splits give records whose keys were drawn before, so that a record costs next to
+// nothing; counts and sums of all rows are compared with those of a plain loop over the same
+// records, and a run that has others gives no figure.
 //
-// Throughput: events per second of wall time, as fast as they go, with parallelism 1 and with
-// parallelism 2, never and adaptively pre-aggregated; beside it CPU time of the whole process. Each
-// iteration runs all three in turn, and the table has medians.
+// Ways to run: one task; two tasks as they are (`never`); two tasks between which key groups move;
+// two tasks with that and with hot keys aggregated before they travel (`adaptive`), which is what a
+// user gets who asks for nothing.
+//
+// Throughput: events per second of wall time, as fast as they go; beside it CPU time of the whole
+// process. Each iteration runs all ways in turn, and the table has medians.
 //
 // Latency: events come at a fixed rate, the same for both ways of running: `load` percent of the
 // throughput that was measured without pre-aggregation. An event's time is the moment at which it
@@ -18,6 +22,7 @@
 //
 //     skew_bench --benchmark_out=skew.json --benchmark_out_format=json
 #include <freshet/aggregate/basic.hpp>
+#include <freshet/aggregate/moments.hpp>
 #include <freshet/connectors/callback.hpp>
 #include <freshet/core/hash.hpp>
 #include <freshet/pipeline/event_time.hpp>
@@ -32,6 +37,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -205,25 +211,35 @@ double cpu_seconds() {
 
 struct measured {
   double events_per_second = 0;
-  double cpu_ns = 0;               ///< Of an event.
+  double cpu_ns = 0;  ///< Of an event.
+  std::uint64_t moves = 0;
+  double stood_ms = 0;             ///< The longest that tasks stood still for a move.
   std::vector<double> latency_ms;  ///< By window.
 };
 
+/// How a pipeline runs.
+struct way {
+  std::size_t parallelism = 2;
+  fr::pre_aggregation when = fr::pre_aggregation::never;
+  bool moves = false;
+};
+
 /// Nothing when the rows are wrong.
-std::optional<measured> by_pipeline(const setting& of, std::size_t parallelism,
-                                    fr::pre_aggregation when, const answer& expected) {
+std::optional<measured> by_pipeline(const setting& of, const way& how, const answer& expected) {
   answer all;
   std::map<fr::timestamp, double> last_row_ms;
   fr::pipeline p("skew_bench");
   const steady::time_point start = steady::now();
   auto rows = p.from("events", skewed{of, start}) | fr::event_time(&event::at, fr::ascending{}) |
               fr::key_by(&event::key) |
-              fr::window(fr::tumbling{of.window}, {.pre_aggregate = when}) |
-              fr::aggregate("totals", fr::count("count"), fr::sum("sum", &event::amount));
+              fr::window(fr::tumbling{of.window}, {.pre_aggregate = how.when}) |
+              fr::aggregate("features", fr::count("count"), fr::sum("sum", &event::amount),
+                            fr::mean("mean", &event::amount), fr::stddev("stddev", &event::amount),
+                            fr::min("least", &event::amount), fr::max("most", &event::amount));
   using row = decltype(rows)::value_type;
   rows | fr::to("answer", fr::callback([&](const row& each) {
-                  const auto& [count, sum] = each.values;
-                  all.add(each.key, each.window.begin, count, sum);
+                  all.add(each.key, each.window.begin, std::get<0>(each.values),
+                          std::get<1>(each.values));
                   if (!of.paced) return;
                   const std::chrono::duration<double, std::milli> since = steady::now() - start;
                   const std::chrono::duration<double, std::milli> due =
@@ -231,11 +247,17 @@ std::optional<measured> by_pipeline(const setting& of, std::size_t parallelism,
                   last_row_ms[each.window.begin] = since.count() - due.count();
                 }));
   const double cpu = cpu_seconds();
-  const absl::Status done = p.run({.parallelism = parallelism});
+  fr::run_options options;
+  options.parallelism = how.parallelism;
+  options.rebalance_every = how.moves ? 100ms : 0ms;
+  fr::run_summary summary;
+  const absl::Status done = p.run(options, &summary);
   const std::chrono::duration<double> took = steady::now() - start;
   if (!done.ok() || all != expected) return std::nullopt;
   measured found;
   found.events_per_second = static_cast<double>(of.count) / took.count();
+  found.moves = summary.metrics.moves;
+  found.stood_ms = 1e-3 * static_cast<double>(summary.metrics.move_longest.count());
   found.cpu_ns = (cpu_seconds() - cpu) * 1e9 / static_cast<double>(of.count);
   // The last window is cut short by the end of input.
   if (!last_row_ms.empty()) last_row_ms.erase(std::prev(last_row_ms.end()));
@@ -253,37 +275,38 @@ double median(std::vector<double> values) {
   return quantile(std::move(values), 0.5);
 }
 
-/// One line of the table.
+constexpr std::size_t way_count = 4;
+constexpr std::array<way, way_count> ways{{{1, fr::pre_aggregation::never, false},
+                                           {2, fr::pre_aggregation::never, false},
+                                           {2, fr::pre_aggregation::never, true},
+                                           {2, fr::pre_aggregation::adaptive, true}}};
+constexpr std::array<const char*, way_count> way_names{"one task", "never", "moving", "adaptive"};
+
+/// What came of one stream, by way.
 struct line {
   std::string stream;
-  double one = 0, never = 0, adaptive = 0;                                  ///< Events per second.
-  double cpu_never = 0, cpu_adaptive = 0;                                   ///< ns per event.
-  double load = 0;                                                          ///< Events per second.
-  double p50_never = 0, p50_adaptive = 0, p99_never = 0, p99_adaptive = 0;  ///< ms.
+  std::array<double, way_count> events_per_second{}, cpu_ns{}, p50_ms{}, p99_ms{}, stood_ms{};
+  double load = 0;  ///< Events per second of the paced runs.
 };
 std::vector<line>& lines() {
   static std::vector<line> all;
   return all;
 }
 
-struct way {
-  std::size_t parallelism;
-  fr::pre_aggregation when;
-  std::vector<double> events_per_second, cpu_ns;
-};
-
 /// \return false when rows are wrong.
 bool measure_latency(benchmark::State& state, line& to, const std::vector<std::uint32_t>& keys) {
-  // Windows of 10 ms, for 3 s.
-  to.load = to.never * static_cast<double>(state.range(2)) / 100;
+  // Windows of 10 ms, for 3 s, of which the first half is left out: keys have to be found hot
+  // first.
+  to.load = to.events_per_second[1] * static_cast<double>(state.range(2)) / 100;
   const setting of{&keys, static_cast<std::uint64_t>(3 * to.load), to.load, 10ms, true};
   const answer expected = by_hand(of);
-  for (const bool adaptive : {false, true}) {
-    const auto found = by_pipeline(
-        of, 2, adaptive ? fr::pre_aggregation::adaptive : fr::pre_aggregation::never, expected);
+  for (std::size_t which = 1; which < way_count; ++which) {
+    auto found = by_pipeline(of, ways[which], expected);
     if (!found) return false;
-    (adaptive ? to.p50_adaptive : to.p50_never) = median(found->latency_ms);
-    (adaptive ? to.p99_adaptive : to.p99_never) = quantile(found->latency_ms, 0.99);
+    std::vector<double>& all = found->latency_ms;
+    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2));
+    to.p50_ms[which] = median(all);
+    to.p99_ms[which] = quantile(all, 0.99);
   }
   return true;
 }
@@ -295,44 +318,41 @@ void skew(benchmark::State& state) {
   // A million events per second of event time; two windows.
   const setting of{&keys, 20'000'000, 1e6, 10s, false};
   const answer expected = by_hand(of);
-  std::vector<way> ways{{1, fr::pre_aggregation::never, {}, {}},
-                        {2, fr::pre_aggregation::never, {}, {}},
-                        {2, fr::pre_aggregation::adaptive, {}, {}}};
+  std::array<std::vector<double>, way_count> events_per_second, cpu_ns, stood_ms;
   for (auto unused : state) {
     static_cast<void>(unused);
-    for (way& each : ways) {
-      const auto found = by_pipeline(of, each.parallelism, each.when, expected);
+    for (std::size_t which = 0; which < way_count; ++which) {
+      const auto found = by_pipeline(of, ways[which], expected);
       if (!found) {
         state.SkipWithError("the rows differ from those of a plain loop");
         return;
       }
-      each.events_per_second.push_back(found->events_per_second);
-      each.cpu_ns.push_back(found->cpu_ns);
+      events_per_second[which].push_back(found->events_per_second);
+      cpu_ns[which].push_back(found->cpu_ns);
+      if (found->moves > 0) stood_ms[which].push_back(found->stood_ms);
     }
   }
   line told{fmt::format("{}, {} keys", of_shape == shape::zipf ? "Zipf 1.2" : "half-hot key",
                         state.range(1))};
-  told.one = median(ways[0].events_per_second);
-  told.never = median(ways[1].events_per_second);
-  told.adaptive = median(ways[2].events_per_second);
-  told.cpu_never = median(ways[1].cpu_ns);
-  told.cpu_adaptive = median(ways[2].cpu_ns);
+  for (std::size_t which = 0; which < way_count; ++which) {
+    told.events_per_second[which] = median(events_per_second[which]);
+    told.cpu_ns[which] = median(cpu_ns[which]);
+    told.stood_ms[which] = median(stood_ms[which]);
+  }
   if (!measure_latency(state, told, keys)) {
     state.SkipWithError("the rows of the paced run differ from those of a plain loop");
     return;
   }
-  state.counters["one_per_second"] = told.one;
-  state.counters["never_per_second"] = told.never;
-  state.counters["adaptive_per_second"] = told.adaptive;
-  state.counters["adaptive/never"] = told.adaptive / told.never;
-  state.counters["adaptive/one"] = told.adaptive / told.one;
-  state.counters["never_cpu_ns"] = told.cpu_never;
-  state.counters["adaptive_cpu_ns"] = told.cpu_adaptive;
+  for (std::size_t which = 0; which < way_count; ++which) {
+    const std::string name = way_names[which];
+    state.counters[name + "_per_second"] = told.events_per_second[which];
+    state.counters[name + "_cpu_ns"] = told.cpu_ns[which];
+    state.counters[name + "_p50_ms"] = told.p50_ms[which];
+    state.counters[name + "_p99_ms"] = told.p99_ms[which];
+  }
+  state.counters["adaptive/never"] = told.events_per_second[3] / told.events_per_second[1];
+  state.counters["adaptive/one"] = told.events_per_second[3] / told.events_per_second[0];
   state.counters["load_per_second"] = told.load;
-  state.counters["never_p50_ms"] = told.p50_never;
-  state.counters["adaptive_p50_ms"] = told.p50_adaptive;
-  state.counters["never_p99_ms"] = told.p99_never;
-  state.counters["adaptive_p99_ms"] = told.p99_adaptive;
   lines().push_back(told);
 }
 
@@ -345,22 +365,26 @@ BENCHMARK(skew)
 
 void print_table() {
   if (lines().empty()) return;
-  fmt::print("\n{:<26}{:>9}{:>9}{:>9}{:>8}{:>10}{:>10}{:>8}{:>10}{:>10}{:>8}{:>10}{:>10}\n", "",
-             "1 task", "never", "adaptive", "ratio", "CPU ns", "CPU ns", "load", "p50 ms", "p50 ms",
-             "ratio", "p99 ms", "p99 ms");
-  fmt::print("{:<26}{:>9}{:>9}{:>9}{:>8}{:>10}{:>10}{:>8}{:>10}{:>10}{:>8}{:>10}{:>10}\n", "",
-             "M/s", "M/s", "M/s", "", "never", "adaptive", "M/s", "never", "adaptive", "", "never",
-             "adaptive");
-  fmt::print("{:<26}{:>9}{:>9.2f}{:>9.2f}{:>8.2f}{:>10}{:>10}{:>8}{:>10}{:>10}{:>8.2f}\n",
-             "the paper, rebalancing", "", 0.8, 1.0, 1.25, "", "", "", 100, 60, 0.6);
+  constexpr const char* row = "{:<24}{:<10}{:>9}{:>8}{:>9}{:>9}{:>9}{:>8}{:>9}{:>10}\n";
+  fmt::print("\n");
+  fmt::print(row, "", "", "M/s", "ratio", "CPU ns", "load M/s", "p50 ms", "ratio", "p99 ms",
+             "stood ms");
+  fmt::print(row, "the paper", "before", "0.80", "", "", "", "100", "", "", "");
+  fmt::print(row, "", "after", "1.00", "1.25", "", "", "60", "0.60", "", "");
+  const auto figure = [](double value, int digits) {
+    return value == 0 ? std::string() : fmt::format("{:.{}f}", value, digits);
+  };
   for (const line& each : lines()) {
-    fmt::print(
-        "{:<26}{:>9.2f}{:>9.2f}{:>9.2f}{:>8.2f}{:>10.1f}{:>10.1f}{:>8.2f}{:>10.2f}{:>10.2f}{:>8.2f}"
-        "{:>10.2f}{:>10.2f}\n",
-        each.stream, each.one / 1e6, each.never / 1e6, each.adaptive / 1e6,
-        each.adaptive / each.never, each.cpu_never, each.cpu_adaptive, each.load / 1e6,
-        each.p50_never, each.p50_adaptive, each.p50_adaptive / each.p50_never, each.p99_never,
-        each.p99_adaptive);
+    for (std::size_t which = 0; which < way_count; ++which) {
+      const bool paced = which > 0;
+      fmt::print(row, which == 0 ? each.stream : "", way_names[which],
+                 figure(each.events_per_second[which] / 1e6, 2),
+                 figure(each.events_per_second[which] / each.events_per_second[1], 2),
+                 figure(each.cpu_ns[which], 1), paced ? figure(each.load / 1e6, 2) : "",
+                 figure(each.p50_ms[which], 2),
+                 paced ? figure(each.p50_ms[which] / each.p50_ms[1], 2) : "",
+                 figure(each.p99_ms[which], 2), figure(each.stood_ms[which], 1));
+    }
   }
 }
 
