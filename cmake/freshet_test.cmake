@@ -2,8 +2,11 @@
 #
 # All files of one folder become one program, freshet_<folder>_tests, because each further program
 # costs a link of everything. ctest still knows every test case by its own name, "<folder>: <case>",
-# and runs each in a process of its own. A case tagged [slow] gets the label `slow`, and is left out
-# where that label is excluded (sanitizer builds).
+# and runs each in a process of its own. A case tagged [slow] or [tbb] gets the label of that name,
+# and is left out where the label is excluded: what is slow from sanitizer builds, what runs on
+# oneTBB from that with ThreadSanitizer, which does not see how the library synchronises.
+#
+# With ThreadSanitizer the folders whose tests run jobs in several threads are built, and no others.
 #
 # The environment of each test: FRESHET_SOURCE_DIR and FRESHET_BUILD_DIR, absolute paths without a
 # trailing slash. Programs under test are in $FRESHET_BUILD_DIR/examples.
@@ -23,6 +26,8 @@ set(freshet_test_environment
 set(freshet_optimised_folders simulation)
 set(freshet_fully_checked_folders core sketch state)
 
+set(freshet_threaded_folders runtime simulation)
+
 function(freshet_save_compile_time target folder)
   if(NOT folder IN_LIST freshet_optimised_folders)
     target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
@@ -37,6 +42,9 @@ function(freshet_add_test)
   foreach(file IN LISTS test_UNPARSED_ARGUMENTS)
     string(REGEX MATCH "^[^/]+" folder ${file})
     set(target freshet_${folder}_tests)
+    if("thread" IN_LIST FRESHET_SANITIZE AND NOT folder IN_LIST freshet_threaded_folders)
+      continue()
+    endif()
     if(NOT TARGET ${target})
       add_executable(${target})
       target_link_libraries(${target} PRIVATE freshet::freshet Catch2::Catch2WithMain)
