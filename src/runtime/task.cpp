@@ -248,7 +248,12 @@ task::step_result task::step() {
   bool lacked_room = false;
   if (settle()) {
     worked = serve();
-    if (outputs_have_room()) worked |= meet_deadlines();
+    if (std::exchange(met_deadlines_, false)) {
+      worked = true;  // What is due at once again must not keep input away for ever.
+    } else if (outputs_have_room()) {
+      met_deadlines_ = meet_deadlines();
+      worked |= met_deadlines_;
+    }
     lacked_room = !outputs_have_room();
     if (unfinished_.empty() && !lacked_room) {
       worked |= heads_.empty() ? take_message() : read_sources();
@@ -615,7 +620,9 @@ std::optional<std::string> task::at_least_once() const {
 }
 
 void task::defer(runtime_operator& unfinished) {
-  unfinished_.push_back(index_of_operator_.at(&unfinished));
+  const std::size_t index = index_of_operator_.at(&unfinished);
+  const bool known = std::find(unfinished_.begin(), unfinished_.end(), index) != unfinished_.end();
+  if (!known) unfinished_.push_back(index);
 }
 
 void task::take_snapshot(runtime_operator& of) {

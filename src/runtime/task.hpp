@@ -174,6 +174,7 @@ class task final : public task_services {
   void end_slice(step_result last);
 
   void defer(runtime_operator& unfinished) override;
+  bool has_room() override { return outputs_have_room(); }
   void take_snapshot(runtime_operator& of) override;
   std::function<void()> waker() override;
   timestamp now() const override { return in_.clock(); }
@@ -268,7 +269,8 @@ class task final : public task_services {
   bool started_ = false;
   bool reads_ = true;
   bool barrier_wanted_ = false;
-  bool lacks_room_ = false;  ///< As of the last step.
+  bool lacks_room_ = false;     ///< As of the last step.
+  bool met_deadlines_ = false;  ///< In the last step.
   task_snapshot* collecting_ = nullptr;
   std::shared_ptr<key_group_move> moving_;  ///< While the task stands still for it.
   snapshot_taker take_;

@@ -123,6 +123,10 @@ class driven_instance final : private fr::detail::task_services {
     in(port).consume(rows);
     settle();
   }
+  void feed_shared(const fr::batch<event>& rows, std::size_t port = 0) {
+    in(port).share(rows);
+    settle();
+  }
   void signal(const fr::detail::control& what, std::size_t port = 0) {
     in(port).signal(what);
     settle();
@@ -143,6 +147,15 @@ class driven_instance final : private fr::detail::task_services {
     REQUIRE(at_snapshot_ == nullptr);
   }
 
+  /// Leaves what is unfinished as it is, or goes on with it: rows and watermarks may come
+  /// meanwhile, as from operators of the same task.
+  void set_settles(bool settles) {
+    settles_ = settles;
+    settle();
+  }
+  /// Whether the operator is told that there is no room for what it emits; else there always is.
+  void set_lacks_room(std::function<bool()> lacks_room) { lacks_room_ = std::move(lacks_room); }
+
   const fr::key_group_set groups;
 
  private:
@@ -150,7 +163,7 @@ class driven_instance final : private fr::detail::task_services {
     return static_cast<fr::detail::inlet<event>&>(op_->input(port));
   }
   void settle() {
-    while (!unfinished_.empty()) {
+    while (settles_ && !unfinished_.empty()) {
       fr::detail::runtime_operator* last = unfinished_.back();
       if (last->resume()) std::erase(unfinished_, last);
     }
@@ -158,6 +171,7 @@ class driven_instance final : private fr::detail::task_services {
   void defer(fr::detail::runtime_operator& unfinished) override {
     unfinished_.push_back(&unfinished);
   }
+  bool has_room() override { return !lacks_room_ || !lacks_room_(); }
   void take_snapshot(fr::detail::runtime_operator& of) override {
     std::exchange(at_snapshot_, nullptr)(of);
   }
@@ -167,6 +181,8 @@ class driven_instance final : private fr::detail::task_services {
   fr::timestamp now() const override { return clock_; }
   void call_at(fr::detail::runtime_operator&, fr::timestamp when) override { deadline_ = when; }
 
+  bool settles_ = true;
+  std::function<bool()> lacks_room_;
   fr::timestamp clock_;
   fr::timestamp deadline_ = fr::timestamp_max;
   fr::detail::operator_counters counters_;

@@ -38,8 +38,8 @@ std::vector<events> outputs_of(pipeline& in, const plan_node& of, const std::str
     case op::filter:
       return {from[0] | filter([a, b](const event& e) { return passes(e, a, b); })};
     case op::flat_map:
-      return {from[0] | flat_map<event>([a](const event& e, auto& emit) {
-                for (const event& each : fanned_out(e, a)) emit(each);
+      return {from[0] | flat_map<event>([a, b](const event& e, auto& emit) {
+                for (const event& each : fanned_out(e, a, b)) emit(each);
               })};
     case op::merge:
       if (from.size() == 2) return {merge(from[0], from[1])};

@@ -22,21 +22,22 @@ struct context_calls {
 struct folding {
   using state = fold_state;
   std::int64_t a = 0;
+  std::int64_t burst = 0;
 
   void process(const event& of, fold_state& kept, auto& context) const {
     context_calls<std::remove_reference_t<decltype(context)>> out{context};
-    fold_record(of, kept, a, out);
+    fold_record(of, kept, a, burst, out);
   }
   void on_timer(const timer& due, fold_state& kept, auto& context) const {
     context_calls<std::remove_reference_t<decltype(context)>> out{context};
-    fold_timer(tick_of(due.when), context.key(), kept, a, out);
+    fold_timer(tick_of(due.when), context.key(), kept, a, burst, out);
   }
 };
 
 }  // namespace
 
 std::vector<events> process_calls(const events& in, const plan_node& of, const std::string& name) {
-  auto [main, side] = in | key_by(&event::key) | process<event>(name, folding{of.a}, aside);
+  auto [main, side] = in | key_by(&event::key) | process<event>(name, folding{of.a, of.b}, aside);
   return {main, side};
 }
 

@@ -80,10 +80,11 @@ inline event rekeyed(const event& of, std::int64_t keys) {
 inline bool passes(const event& of, std::int64_t a, std::int64_t b) {
   return of.value % a != b;
 }
-/// No row, one, or up to `a`.
-inline std::vector<event> fanned_out(const event& of, std::int64_t a) {
+/// No row, one, or up to `a`; and `burst` more for a record in ten.
+inline std::vector<event> fanned_out(const event& of, std::int64_t a, std::int64_t burst) {
   std::vector<event> rows;
-  for (std::int64_t i = 0; i < of.value % (a + 1); ++i) {
+  const std::int64_t count = of.value % (a + 1) + (of.value % 10 == 3 ? burst : 0);
+  for (std::int64_t i = 0; i < count; ++i) {
     rows.push_back({of.key, (of.value * 3 + 7 * i) % 1000, of.at});
   }
   return rows;
@@ -107,19 +108,23 @@ void set_once(ticks when, const fold_state& kept, Out& out) {
   }
 }
 
-/// `out` has `emit(event)`, `emit_aside(event)`, and `set_timer(ticks)`.
+/// `out` has `emit(event)`, `emit_aside(event)`, and `set_timer(ticks)`. `burst`: how many more
+/// rows some records and timers have.
 template <class Out>
-void fold_record(const event& of, fold_state& kept, std::int64_t a, Out& out) {
+void fold_record(const event& of, fold_state& kept, std::int64_t a, std::int64_t burst, Out& out) {
   kept.fold = digest().add(kept.fold).add(of.value).value();
   if (of.value % 5 != 0) out.emit({of.key, kept.fold, of.at});
   if (of.value % 3 == 0) out.emit_aside({of.key, kept.fold % 100, of.at});
   if (of.value % 7 == 0) out.emit({of.key, kept.fold % 100, of.at});
   if (of.value % 4 == 0) set_once(tick_of(of.at) + a, kept, out);
   if (of.value % 11 == 0) set_once(tick_of(of.at) - a, kept, out);  // It may be over already.
+  if (of.value % 10 != 3) return;
+  for (std::int64_t i = 0; i < burst; ++i) out.emit({of.key, (kept.fold + i) % 1000, of.at});
 }
 
 template <class Out>
-void fold_timer(ticks when, std::int64_t key, fold_state& kept, std::int64_t a, Out& out) {
+void fold_timer(ticks when, std::int64_t key, fold_state& kept, std::int64_t a, std::int64_t burst,
+                Out& out) {
   kept.fold = digest().add(kept.fold).add(when).value();
   kept.fired.push_back(when);
   const event made{key, kept.fold, at_tick(when - 1)};
@@ -127,6 +132,8 @@ void fold_timer(ticks when, std::int64_t key, fold_state& kept, std::int64_t a, 
   if (kept.fold % 3 == 0) out.emit_aside(made);
   // Timers that set timers: for later, and now and then for what is over.
   if (kept.fired.size() % 3 == 0) set_once(kept.fold % 4 == 0 ? when - 1 : when + a, kept, out);
+  if (kept.fold % 4 != 1) return;
+  for (std::int64_t i = 0; i < burst; ++i) out.emit({key, (kept.fold + i) % 1000, made.at});
 }
 
 }  // namespace freshet::simulated

@@ -316,7 +316,7 @@ class key_process {
     for (const row& each : rows) {
       fire_until(each.entry);
       begin(each.where, each.behind() ? each.entry : each.at());
-      fold_record(each.value, kept_, of_.a, *this);
+      fold_record(each.value, kept_, of_.a, of_.b, *this);
     }
     fire_until(never);
   }
@@ -348,7 +348,7 @@ class key_process {
              number_of(node_),
              {}},
             over ? reached_ : when - 1);
-      fold_timer(when, key_, kept_, of_.a, *this);
+      fold_timer(when, key_, kept_, of_.a, of_.b, *this);
     }
     reached_ = std::max(reached_, frontier);
   }
@@ -410,7 +410,7 @@ outcome outcome_of_last(const plan& all, const input_log& input,
           [&](const event& e) { return passes(e, of.a, of.b) ? one(e) : std::vector<event>{}; },
           false));
     case op::flat_map: {
-      flow out = each_row(*in[0], [&](const event& e) { return fanned_out(e, of.a); }, true);
+      flow out = each_row(*in[0], [&](const event& e) { return fanned_out(e, of.a, of.b); }, true);
       out.numbered_by = node;
       return one_output(std::move(out));
     }

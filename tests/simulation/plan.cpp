@@ -103,7 +103,8 @@ class composing {
       }
       case 4:
         if (is_deep(from)) return;
-        return add({.what = op::flat_map, .inputs = {from}, .a = pick_of(1, 4)});
+        return add(
+            {.what = op::flat_map, .inputs = {from}, .a = pick_of(1, 4), .b = random_burst(from)});
       case 5:
       case 6:
         return add_merge(from);
@@ -135,7 +136,8 @@ class composing {
       case 15:
         return add_in_order(from, {.what = op::counting, .a = pick_of(1, 5), .b = pick_of(1, 6)});
       default:
-        return add_in_order(from, {.what = op::process, .a = pick_of(1, 20)});
+        return add_in_order(from,
+                            {.what = op::process, .a = pick_of(1, 20), .b = random_burst(from)});
     }
   }
 
@@ -145,12 +147,15 @@ class composing {
     add(std::move(fresh));
   }
 
-  /// Rows that were made of rows three times have an order among the rows of their record; those
-  /// made of them have one of the library's own.
+  /// Rows that were made of rows three times, or are more than the first 1024 of their record, have
+  /// an order among the rows of their record; those made of them have one of the library's own.
   bool is_deep(const outlet_of& from) const {
     const std::vector<row>& rows = at(from).rows;
-    return std::any_of(rows.begin(), rows.end(),
-                       [](const row& each) { return each.where.path.size() >= 3; });
+    return std::any_of(rows.begin(), rows.end(), [](const row& each) {
+      const auto& path = each.where.path;
+      return path.size() >= 3 ||
+             std::any_of(path.begin(), path.end(), [](auto index) { return index >= 1024; });
+    });
   }
 
   /// What depends on arrival is promised below one split, or below `ordered`.
@@ -191,6 +196,16 @@ class composing {
     const bool twice = std::set<const flow*>(flows.begin(), flows.end()).size() < flows.size();
     if (twice || !may_merge(flows)) return;
     add({.what = op::merge, .inputs = std::move(inputs)});
+  }
+
+  /// More rows of one record than channels hold, where there are few records, which were not made
+  /// of others.
+  std::int64_t random_burst(const outlet_of& from) {
+    const std::vector<row>& rows = at(from).rows;
+    const bool made = std::any_of(rows.begin(), rows.end(),
+                                  [](const row& each) { return !each.where.path.empty(); });
+    if (made || rows.size() > 100 || random_() % 2 != 0) return 0;
+    return one_of<std::int64_t>(random_, {1100, 3000});
   }
 
   std::int64_t pick_of(std::int64_t least, std::int64_t most) {

@@ -23,7 +23,8 @@
 // Time and order: records come in the order of arrival; over one split that is the order of its
 // log, timers included, whatever the batches; over several, put `ordered(name)` above. Threads: one
 // task calls one function at a time. Memory: a slot per key that holds state or timers; a key whose
-// state consists of keyed states alone goes when they are empty.
+// state consists of keyed states alone goes when they are empty. Between two calls, for records or
+// timers, it waits for room below; what a single call emits cannot be held back.
 // \source Flink's KeyedProcessFunction, whose timer t is our t + 1 us.
 #pragma once
 

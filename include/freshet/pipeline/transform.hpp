@@ -40,6 +40,9 @@ stream<Out> add_record_wise(const stream<T>& upstream, const char* kind, Make ma
 
 /// Turns each record into any number of rows: `f(record, emit)` calls `emit(row)` for each.
 /// Rows keep the order in which they are emitted and the event time of their record.
+/// \note Between two records it waits for room below, so that the rows of one record at most are in
+///       memory beyond what channels hold. What a single call emits cannot be held back: split what
+///       would make millions of rows of one record.
 /// Example: `lines | flat_map<std::string>([](const std::string& line, auto& emit) { ... })`.
 template <class Out, class F>
 auto flat_map(F f) {

@@ -188,6 +188,21 @@ class keyed_table {
     });
   }
 
+  /// `for_each` in pieces: goes on at the slot `next`, which is 0 at first and which it moves, for
+  /// at most `count` rows. \return whether all rows have been visited.
+  /// \pre no row was added or removed since `next` was 0.
+  template <class Visit>
+  bool visit_some(std::size_t& next, std::size_t count, Visit&& visit) {
+    for (; next < total_; ++next) {
+      if ((states_[next] & occupied) == 0) continue;
+      if (count == 0) return false;
+      --count;
+      slot& one = slots_[next];
+      visit(one.hash, std::as_const(one.content.key), one.content.value);
+    }
+    return true;
+  }
+
   /// Hands out what changed since the last call, in canonical order, each key at most once:
   /// `put(hash, key, value)` for rows inserted or marked dirty, `erased(hash, key)` for rows that
   /// are gone although an earlier call (or `insert_restored`) knew them. Then nothing is changed

@@ -7,9 +7,9 @@
 #include <freshet/core/codec.hpp>
 #include <freshet/core/hash.hpp>
 #include <freshet/pipeline/detail/count_panes.hpp>
-#include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
+#include <freshet/pipeline/detail/resumable_operator.hpp>
 #include <freshet/pipeline/window_row.hpp>
 #include <freshet/state/keyed_table.hpp>
 
@@ -31,7 +31,7 @@ BOOST_DESCRIBE_STRUCT(count_window_summary, (), (watermark))
 
 /// `Parts`: an `aggregate_set`; `Row`: the `window_row` that its results fit.
 template <class T, class KeyOf, class Parts, class Row>
-class count_window_operator final : public unary_operator<T, Row> {
+class count_window_operator final : public resumable_operator<T, Row> {
  public:
   using key = key_of_t<KeyOf, T>;
 
@@ -71,7 +71,7 @@ class count_window_operator final : public unary_operator<T, Row> {
   }
 
   void snapshot(state_writer& to) override {
-    to.summary(to_bytes(count_window_summary{watermark_}), watermark_);
+    to.summary(to_bytes(count_window_summary{this->watermark()}), this->watermark());
     write_rows(
         table_, to,
         [&](std::uint64_t hash, const key& of, const key_state& kept) {
@@ -82,9 +82,11 @@ class count_window_operator final : public unary_operator<T, Row> {
 
   void restore(state_reader& from) override {
     // The end of input, at which rests fire, comes to all instances before the same barrier.
+    timestamp watermark = timestamp_min;
     for (const count_window_summary& each : read_summaries<count_window_summary>(from)) {
-      watermark_ = std::max(watermark_, each.watermark);
+      watermark = std::max(watermark, each.watermark);
     }
+    this->restore_watermark(watermark);
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       auto of = from_bytes<key>(key_bytes);
       if (!of.ok()) from.fail(of.status());
@@ -96,30 +98,35 @@ class count_window_operator final : public unary_operator<T, Row> {
   }
 
  protected:
-  void on_watermark(timestamp frontier) override {
-    if (frontier < watermark_) return;
+  bool move_to(timestamp frontier) override {
     // Only the end of input ends time; a restart repeats what is promised already.
-    if (partial_ && frontier == timestamp_max && watermark_ < timestamp_max) fire_rests();
-    watermark_ = frontier;
-    unary_operator<T, Row>::on_watermark(frontier);
+    const bool ends = frontier == timestamp_max && this->watermark() < timestamp_max;
+    return !partial_ || !ends || fire_rests();
+  }
+
+  void flush() override {
+    this->count_out(rows_.size());
+    this->out().emit(rows_);
   }
 
  private:
   using key_state = typename count_panes<Parts>::key_state;
   using pane = typename count_panes<Parts>::pane;
 
-  /// What is left at the end of the input belongs to the moment before it.
-  void fire_rests() {
+  /// What is left at the end of the input belongs to the moment before it. False when a slice is
+  /// done and there is more to fire.
+  bool fire_rests() {
+    constexpr std::size_t slice_keys = 4 * batch_rows_max;
     try {
-      table_.for_each([this](std::uint64_t hash, const key& of, const key_state& kept) {
-        if (const std::optional<pane> rest = panes_.rest_of(kept)) {
-          fire(hash, of, kept, *rest, watermark_);
-        }
-      });
+      return table_.visit_some(rests_until_, slice_keys,
+                               [this](std::uint64_t hash, const key& of, key_state& kept) {
+                                 if (const std::optional<pane> rest = panes_.rest_of(kept)) {
+                                   fire(hash, of, kept, *rest, this->watermark());
+                                 }
+                               });
     } catch (...) {
       fail_in_user_function(this->context().place, "while a window fired");
     }
-    flush();
   }
 
   /// `entry_frontier`: what was promised when the window fired, where its row may be behind that.
@@ -139,17 +146,12 @@ class count_window_operator final : public unary_operator<T, Row> {
     if (rows_.size() >= batch_rows_max) flush();
   }
 
-  void flush() {
-    this->count_out(rows_.size());
-    this->out().emit(rows_);
-  }
-
   KeyOf key_of_;
   count_panes<Parts> panes_;
   bool partial_;
   keyed_table<key, key_state> table_;
   batch<Row> rows_;
-  timestamp watermark_ = timestamp_min;
+  std::size_t rests_until_ = 0;  ///< Where the table of keys goes on at the end of input.
 };
 
 }  // namespace freshet::detail

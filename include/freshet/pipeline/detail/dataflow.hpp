@@ -94,6 +94,10 @@ class task_services {
   virtual ~task_services() = default;
   /// Asks for `resume()` until it returns true, before anything else is delivered to this task.
   virtual void defer(runtime_operator& unfinished) = 0;
+  /// Whether what this task sends finds room. Where it does not, it is kept until it does: an
+  /// operator that emits more than it receives should stop and `defer`. Always true without an
+  /// exchange below. Cost: a look at every channel below, worth it once per batch.
+  virtual bool has_room() = 0;
   /// Takes `of`'s part of the snapshot that the current barrier asks for.
   virtual void take_snapshot(runtime_operator& of) = 0;
   /// What tells the task, from any thread, that it may have work.

@@ -5,7 +5,7 @@
 // matters after that stands in tables of its own, and slots hold nothing but key and state.
 // Threads: one task. Cost: one table update per record and span, without asking the assigner again
 // while records stay inside one span of a partition; a fire visits the span's keys in canonical
-// order.
+// order, in slices.
 #pragma once
 
 #include <freshet/core/codec.hpp>
@@ -55,6 +55,9 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
 
   /// Says whose keys will come, before any does.
   void own(const key_group_set& groups) { spread_ = spread_over(groups); }
+
+  /// Whether `add` may emit rows.
+  static constexpr bool emits_early = false;
 
   /// Records may be applied in any order that the window operator allows.
   static constexpr bool wants_log_order() { return false; }
@@ -132,17 +135,22 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   /// Fires every window that `frontier` completes and forgets those that it closes.
   /// \return false when a slice was emitted and there is more to fire.
   bool fire_until(timestamp frontier, row_collector<row>& to) {
-    while (!open_.empty() && times_.fires_at(open_.begin()->first) <= frontier) {
-      auto fired = open_.extract(open_.begin());
-      if (cached_ == &fired.mapped()) cached_ = nullptr;
-      const window_span span = fired.key();
-      fired.mapped().for_each([&](std::uint64_t hash, const Key& key, state& of_key) {
-        to.add({key, span, parts_.result(of_key)}, hash, std::nullopt);
-      });
-      if (times_.closes_at(span) > frontier) {
-        keep_fired(std::move(fired));
-      } else {
-        recycle(std::move(fired.mapped()));
+    while (true) {
+      if (firing_.empty()) {
+        if (open_.empty() || times_.fires_at(open_.begin()->first) > frontier) break;
+        firing_ = open_.extract(open_.begin());
+        fired_until_ = 0;
+        if (cached_ == &firing_.mapped()) cached_ = nullptr;
+      }
+      const window_span span = firing_.key();
+      const bool all_fired = firing_.mapped().visit_some(
+          fired_until_, to.left_in_slice(), [&](std::uint64_t hash, const Key& key, state& of_key) {
+            to.add({key, span, parts_.result(of_key)}, hash, std::nullopt);
+          });
+      if (all_fired && times_.closes_at(span) > frontier) {
+        keep_fired(std::exchange(firing_, {}));
+      } else if (all_fired) {
+        recycle(std::move(std::exchange(firing_, {}).mapped()));
       }
       if (to.slice_is_full()) return false;
     }
@@ -155,13 +163,15 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
 
   /// Appends what a key's windows hold now, by span.
   void read(std::uint64_t hash, const Key& key, std::vector<row>& into) const {
+    const auto add_row = [&](const window_span& span, const table& keys, pane_timing timing) {
+      const state* held = keys.find(hash, key);
+      if (held != nullptr) into.push_back({key, span, parts_.result(*held), {timing, 0}});
+    };
     const auto all = [&](const windows& of, pane_timing timing) {
-      for (const auto& [span, keys] : of) {
-        const state* held = keys.find(hash, key);
-        if (held != nullptr) into.push_back({key, span, parts_.result(*held), {timing, 0}});
-      }
+      for (const auto& [span, keys] : of) add_row(span, keys, timing);
     };
     all(fired_, pane_timing::on_time);
+    if (!firing_.empty()) add_row(firing_.key(), firing_.mapped(), pane_timing::on_time);
     all(open_, pane_timing::early);
   }
 
@@ -283,8 +293,10 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   window_times times_;
   aggregates parts_;
   key_group_spread_handle spread_;
-  windows open_;   ///< Not fired yet, by end.
-  windows fired_;  ///< Fired, and still open to late records.
+  windows open_;                        ///< Not fired yet, by end.
+  windows fired_;                       ///< Fired, and still open to late records.
+  typename windows::node_type firing_;  ///< The one between the two, if there is one.
+  std::size_t fired_until_ = 0;         ///< Where its table goes on.
   /// How many panes are out for the keys of fired windows that had a late one. For the others it is
   /// one, because they were there when their window fired.
   std::map<window_span, keyed_table<Key, std::uint32_t>> panes_;

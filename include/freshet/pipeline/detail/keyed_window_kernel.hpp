@@ -51,6 +51,9 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   /// Says whose keys will come, before any does.
   void own(const key_group_set& groups) { table_ = keyed_table<Key, windows>(spread_over(groups)); }
 
+  /// Whether `add` may emit rows.
+  static constexpr bool emits_early = WithPanes;
+
   /// Whether the order of records shows in the rows: which of them is the n-th.
   bool wants_log_order() const { return WithPanes && when_.every_count != 0; }
 

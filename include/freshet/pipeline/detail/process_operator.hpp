@@ -10,8 +10,8 @@
 #include <freshet/core/time_text.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
+#include <freshet/pipeline/detail/pausable_operator.hpp>
 #include <freshet/pipeline/detail/process_function.hpp>
-#include <freshet/pipeline/detail/resumable_operator.hpp>
 #include <freshet/pipeline/process_context.hpp>
 #include <freshet/state/keyed_state.hpp>
 #include <freshet/state/keyed_table.hpp>
@@ -50,7 +50,7 @@ struct process_summary {
 };
 
 template <class T, class KeyOf, class Broadcast, class Out, class F, class... Tags>
-class process_operator final : public resumable_operator<T, Out> {
+class process_operator final : public pausable_operator<T, Out> {
  public:
   using key = key_of_t<KeyOf, T>;
   using state = state_of<F>;
@@ -79,56 +79,12 @@ class process_operator final : public resumable_operator<T, Out> {
   }
 
   void open(const operator_context& context) override {
-    resumable_operator<T, Out>::open(context);
+    pausable_operator<T, Out>::open(context);
     core_.context = &this->context();
     table_ = keyed_table<key, slot>(spread_over(context.groups));
   }
 
-  void consume(batch<T>& rows) override { share(rows); }
-
-  void share(const batch<T>& rows) override {
-    this->catch_up();
-    this->count_in(rows.size());
-    core_.now.processing_time = this->context().task->now();
-    const bool follows_log = this->context().single_split && !rows.entry_frontiers.empty();
-    std::size_t cursor = 0;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      std::optional<timestamp> behind;
-      if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
-        behind = rows.behind[cursor++].entry_frontier;
-      }
-      advance_to(follows_log ? rows.entry_frontiers[row] : core_.frontier);
-      process_row(rows, row, behind);
-    }
-    advance_to(core_.frontier);
-    flush();
-    arm();
-  }
-
   bool used_processing_time() const override { return core_.used_processing_time; }
-
-  void on_processing_time(timestamp now) override {
-    this->catch_up();
-    core_.now.processing_time = now;
-    while (core_.processing_queue.due(now)) {
-      fire(core_.processing_queue.pop(), time_domain::processing_time, core_.frontier);
-    }
-    flush();
-    arm();
-  }
-
-  void signal(const control& what) override {
-    if (what.what == control::kind::barrier && has_broadcast) {
-      // The task aligns barriers before it lets them in, so no data comes between the two.
-      if (++barriers_ < 2) return;
-      barriers_ = 0;
-    }
-    if (what.what == control::kind::end) {
-      core_.processing_queue.clear();
-      arm();
-    }
-    resumable_operator<T, Out>::signal(what);
-  }
 
   void snapshot(state_writer& to) override {
     to.summary(
@@ -182,6 +138,53 @@ class process_operator final : public resumable_operator<T, Out> {
   }
 
  protected:
+  bool work(const batch<T>& rows, std::size_t& next) override {
+    core_.now.processing_time = this->context().task->now();
+    const bool follows_log = this->context().single_split && !rows.entry_frontiers.empty();
+    auto sparse =
+        std::lower_bound(rows.behind.begin(), rows.behind.end(), next,
+                         [](const behind_row& each, std::size_t row) { return each.row < row; });
+    bool pauses = false;
+    for (; next < rows.size(); ++next) {
+      pauses = this->should_pause() ||
+               !advance_to(follows_log ? rows.entry_frontiers[next] : core_.frontier);
+      if (pauses) break;
+      std::optional<timestamp> behind;
+      if (sparse != rows.behind.end() && sparse->row == next) behind = sparse++->entry_frontier;
+      process_row(rows, next, behind);
+    }
+    if (!pauses) pauses = !advance_to(core_.frontier);
+    flush();
+    arm();
+    return !pauses;
+  }
+
+  bool meet_deadline(timestamp now) override {
+    core_.now.processing_time = now;
+    bool pauses = false;
+    while (core_.processing_queue.due(now)) {
+      pauses = this->should_pause();
+      if (pauses) break;
+      fire(core_.processing_queue.pop(), time_domain::processing_time, core_.frontier);
+    }
+    flush();
+    arm();
+    return !pauses;
+  }
+
+  void meet(const control& what) override {
+    if (what.what == control::kind::barrier && has_broadcast) {
+      // The task aligns barriers before it lets them in, so no data comes between the two.
+      if (++barriers_ < 2) return;
+      barriers_ = 0;
+    }
+    if (what.what == control::kind::end) {
+      core_.processing_queue.clear();
+      arm();
+    }
+    pausable_operator<T, Out>::meet(what);
+  }
+
   bool move_to(timestamp frontier) override {
     if (frontier > core_.frontier || core_.event_queue.due(frontier)) {
       core_.now.processing_time = this->context().task->now();
@@ -264,20 +267,21 @@ class process_operator final : public resumable_operator<T, Out> {
     }
   }
 
-  /// Fires what is due before the next record, also timers that were set for the past.
-  void advance_to(timestamp frontier) {
+  /// Fires what is due before the next record, also timers that were set for the past. False when
+  /// there is more to fire, later.
+  bool advance_to(timestamp frontier) {
     const timestamp reached = std::max(core_.frontier, frontier);
-    if (reached == core_.frontier && !core_.event_queue.due(reached)) return;
-    if (reached == timestamp_min) return;  // There is no watermark yet.
-    while (!fire_event_timers(reached)) {
-    }
+    if (reached == core_.frontier && !core_.event_queue.due(reached)) return true;
+    if (reached == timestamp_min) return true;  // There is no watermark yet.
+    if (!fire_event_timers(reached)) return false;
     reach(reached);
+    return true;
   }
 
-  /// Fires what is due at `frontier`; false when a slice is done and there is more.
+  /// Fires what is due at `frontier`; false when a slice is done, or has to end, and there is more.
   bool fire_event_timers(timestamp frontier) {
     for (std::size_t calls = 0; core_.event_queue.due(frontier); ++calls) {
-      if (calls == slice_calls) return false;
+      if (calls == slice_calls || this->should_pause()) return false;
       auto entry = core_.event_queue.pop();
       // While a timer fires, the watermark is what it waited for. Timers of one time fire at one
       // moment, and what had been promised before it holds for each of them.

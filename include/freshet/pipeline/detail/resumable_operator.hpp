@@ -38,6 +38,9 @@ class resumable_operator : public unary_operator<In, Out> {
   /// Sends a signal to every output.
   virtual void signal_outputs(const control& what) { this->out().signal(what); }
 
+  /// Whether the answer to a watermark is unfinished.
+  bool answers() const { return unfinished_; }
+
   /// What has been promised upstream and is done here.
   timestamp watermark() const { return watermark_; }
   /// `of_instances`: the watermarks of the instances that had the keys. \return the smallest of
@@ -48,6 +51,8 @@ class resumable_operator : public unary_operator<In, Out> {
     behind_ = *least < *most;
     return *least;
   }
+
+  void restore_watermark(timestamp of_all) { watermark_ = of_all; }
 
   /// To be called before rows or calls are answered: does for all keys what was done for some
   /// before a restore. In one go, because what follows may be a barrier.

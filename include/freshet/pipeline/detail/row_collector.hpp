@@ -11,6 +11,7 @@
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/window_row.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -44,6 +45,9 @@ class row_collector {
     operator_counters::add(context_.counters->records_out, rows_.size());
     to_.emit(rows_);
   }
+
+  /// How many more rows belong into this slice.
+  std::size_t left_in_slice() const { return slice_rows - std::min(slice_rows, emitted_); }
 
   /// True once per slice: it is time to let others run.
   bool slice_is_full() {

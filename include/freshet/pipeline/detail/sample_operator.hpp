@@ -5,8 +5,8 @@
 
 #include <freshet/core/codec.hpp>
 #include <freshet/core/weighted.hpp>
-#include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
+#include <freshet/pipeline/detail/pausable_operator.hpp>
 #include <freshet/sampling/sampler.hpp>
 
 #include <boost/describe/class.hpp>
@@ -45,75 +45,83 @@ struct sample_operator_state {
 };
 
 template <class T, class Sampler>
-class sample_operator final : public unary_operator<T, sampled<T>> {
+class sample_operator final : public pausable_operator<T, sampled<T>> {
  public:
   explicit sample_operator(Sampler sampler) : sampler_(std::move(sampler)) {
     state_.sampler = sampler_.start();
     enter(sampler_.epoch_of(timestamp_min));
   }
 
-  void consume(batch<T>& rows) override { share(rows); }
-
-  void share(const batch<T>& rows) override {
-    this->count_in(rows.size());
-    std::size_t cursor = 0;
-    std::size_t row = 0;
-    try {
-      for (; row < rows.size(); ++row) {
-        std::optional<timestamp> behind;
-        if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
-          behind = rows.behind[cursor++].entry_frontier;
-        }
-        // Rows that windows derived carry no entry frontier: their event time stands for it.
-        const timestamp entry = !rows.entry_frontiers.empty() ? rows.entry_frontiers[row]
-                                                              : behind.value_or(rows.times[row]);
-        const position& where = rows.positions[row];
-        if (entry < epoch_end_) {
-          judge(rows.values[row], where, rows.times[row], behind);
-        } else {
-          state_.early.push_back({sampler_.epoch_of(entry), rows.times[row], behind, where.sequence,
-                                  where.split, where.fanout, rows.values[row]});
-        }
-      }
-    } catch (...) {
-      fail_in_user_function(this->context().place, rows.positions[row]);
-    }
-    flush();
+  void snapshot(state_writer& to) override {
+    state_.watermark = this->watermark();
+    to.summary(to_bytes(state_), state_.watermark);
   }
-
-  void snapshot(state_writer& to) override { to.summary(to_bytes(state_), state_.watermark); }
 
   void restore(state_reader& from) override {
     auto restored = read_summaries<sample_operator_state<T, typename Sampler::state>>(from);
     if (restored.size() != 1) from.fail("a sampler has one instance");
     if (!sampler_.valid(restored[0].sampler)) from.fail("the sampler's state is not possible");
     state_ = std::move(restored[0]);
+    this->restore_watermark(state_.watermark);
     enter(sampler_.epoch_of(state_.watermark));
   }
 
  protected:
-  void on_watermark(timestamp frontier) override {
-    if (frontier < state_.watermark) return;
-    state_.watermark = frontier;
-    admit(sampler_.epoch_of(frontier));
-    unary_operator<T, sampled<T>>::on_watermark(frontier);
+  /// No more rows than records: it never pauses.
+  bool work(const batch<T>& rows, std::size_t& next) override {
+    std::size_t cursor = 0;
+    try {
+      for (; next < rows.size(); ++next) {
+        std::optional<timestamp> behind;
+        if (cursor < rows.behind.size() && rows.behind[cursor].row == next) {
+          behind = rows.behind[cursor++].entry_frontier;
+        }
+        // Rows that windows derived carry no entry frontier: their event time stands for it.
+        const timestamp entry = !rows.entry_frontiers.empty() ? rows.entry_frontiers[next]
+                                                              : behind.value_or(rows.times[next]);
+        const position& where = rows.positions[next];
+        if (entry < epoch_end_) {
+          judge(rows.values[next], where, rows.times[next], behind);
+        } else {
+          state_.early.push_back({sampler_.epoch_of(entry), rows.times[next], behind,
+                                  where.sequence, where.split, where.fanout, rows.values[next]});
+        }
+      }
+    } catch (...) {
+      fail_in_user_function(this->context().place, rows.positions[next]);
+    }
+    flush();
+    return true;
+  }
+
+  bool move_to(timestamp frontier) override { return admit(sampler_.epoch_of(frontier)); }
+
+  void flush() override {
+    this->count_out(kept_.size());
+    this->out().emit(kept_);
   }
 
  private:
+  static constexpr std::size_t slice_records = 4 * batch_rows_max;
+
   void enter(std::int64_t epoch) {
     sampler_.enter(state_.sampler, epoch);
     epoch_end_ = std::max(epoch_end_, sampler_.epoch_end(epoch));
   }
 
-  /// Judges what waited for epochs up to `epoch`, one epoch after the other.
-  void admit(std::int64_t epoch) {
+  /// Judges what waited for epochs up to `epoch`, one epoch after the other. \return false when a
+  /// slice is done and there is more to judge; nothing else happens until that is done.
+  bool admit(std::int64_t epoch) {
     auto& early = state_.early;
-    std::sort(early.begin(), early.end(), [](const auto& a, const auto& b) {
-      return a.epoch != b.epoch ? a.epoch < b.epoch : a.where() < b.where();
-    });
-    std::size_t admitted = 0;
-    for (; admitted < early.size() && early[admitted].epoch <= epoch; ++admitted) {
-      early_record<T>& record = early[admitted];
+    if (admitted_ == 0) {
+      std::sort(early.begin(), early.end(), [](const auto& a, const auto& b) {
+        return a.epoch != b.epoch ? a.epoch < b.epoch : a.where() < b.where();
+      });
+    }
+    const std::size_t slice_end = admitted_ + slice_records;
+    for (; admitted_ < early.size() && early[admitted_].epoch <= epoch; ++admitted_) {
+      if (admitted_ == slice_end) return false;
+      early_record<T>& record = early[admitted_];
       const position where = record.where();
       try {
         enter(record.epoch);
@@ -122,9 +130,10 @@ class sample_operator final : public unary_operator<T, sampled<T>> {
         fail_in_user_function(this->context().place, where);
       }
     }
-    early.erase(early.begin(), early.begin() + static_cast<std::ptrdiff_t>(admitted));
+    early.erase(early.begin(), early.begin() + static_cast<std::ptrdiff_t>(admitted_));
+    admitted_ = 0;
     enter(epoch);
-    flush();
+    return true;
   }
 
   void judge(const T& value, const position& where, timestamp at,
@@ -138,14 +147,10 @@ class sample_operator final : public unary_operator<T, sampled<T>> {
     if (kept_.size() >= batch_rows_max) flush();
   }
 
-  void flush() {
-    this->count_out(kept_.size());
-    this->out().emit(kept_);
-  }
-
   Sampler sampler_;
   sample_operator_state<T, typename Sampler::state> state_;
   timestamp epoch_end_ = timestamp_min;  ///< The first entry frontier after the current epoch.
+  std::size_t admitted_ = 0;             ///< How many of the early ones the slices have judged.
   batch<sampled<T>> kept_;
 };
 

@@ -1,7 +1,7 @@
 // The operators behind map, filter, flat_map and merge. Internal.
 //
-// Threads: one task. Memory: one scratch batch each; nothing is held between calls, and nothing but
-// the frontier of a merge is in checkpoints.
+// Threads: one task. Memory: one scratch batch each, and what waits while a flat_map pauses;
+// nothing but the frontier of a merge is in checkpoints.
 #pragma once
 
 #include <freshet/core/batch.hpp>
@@ -10,6 +10,7 @@
 #include <freshet/pipeline/detail/entry_frontiers.hpp>
 #include <freshet/pipeline/detail/frontier_combiner.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
+#include <freshet/pipeline/detail/pausable_operator.hpp>
 #include <freshet/pipeline/detail/row_position.hpp>
 #include <freshet/window/watermark.hpp>
 
@@ -98,18 +99,20 @@ class emitter {
 };
 
 template <class T, class Out, class F>
-class flat_map_operator final : public unary_operator<T, Out>, private emitter<Out> {
+class flat_map_operator final : public pausable_operator<T, Out>, private emitter<Out> {
  public:
   explicit flat_map_operator(F f) : f_(std::move(f)) {}
 
-  void consume(batch<T>& rows) override { share(rows); }
-
-  void share(const batch<T>& rows) override {
-    this->count_in(rows.size());
+ protected:
+  bool work(const batch<T>& rows, std::size_t& next) override {
     input_ = &rows;
     cursor_ = 0;
+    bool pauses = false;
+    row_ = next;
     try {
-      for (row_ = 0; row_ < rows.size(); ++row_) {
+      for (; row_ < rows.size(); ++row_) {
+        pauses = this->should_pause();
+        if (pauses) break;
         index_ = 0;
         std::invoke(f_, rows.values[row_], static_cast<emitter<Out>&>(*this));
         if (failure_) std::rethrow_exception(failure_);
@@ -117,7 +120,15 @@ class flat_map_operator final : public unary_operator<T, Out>, private emitter<O
     } catch (...) {
       fail_in_user_function(this->context().place, rows.positions[row_]);
     }
+    next = row_;
     flush();
+    return !pauses;
+  }
+
+  bool move_to(timestamp) override { return true; }
+  void flush() override {
+    this->count_out(rows_.size());
+    this->out().emit(rows_);
   }
 
  private:
@@ -133,10 +144,6 @@ class flat_map_operator final : public unary_operator<T, Out>, private emitter<O
       failure_ = std::current_exception();
       throw;
     }
-  }
-  void flush() {
-    this->count_out(rows_.size());
-    this->out().emit(rows_);
   }
 
   F f_;

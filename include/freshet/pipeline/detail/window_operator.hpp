@@ -13,8 +13,8 @@
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
+#include <freshet/pipeline/detail/pausable_operator.hpp>
 #include <freshet/pipeline/detail/readable.hpp>
-#include <freshet/pipeline/detail/resumable_operator.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
 
 #include <boost/describe/class.hpp>
@@ -98,11 +98,11 @@ struct merging_inlet_of<Owner, Kernel> {
   using type = merging_inlet<Owner, typename Kernel::partial>;
 };
 
-/// `Kernel` offers: `row`, `times`, `own`, `wants_log_order`, `add`, `add_behind`, `fire_until`,
-/// `snapshot`, `restore`, and perhaps `partial` and `merge`; see fixed_window_kernel.hpp and
-/// keyed_window_kernel.hpp.
+/// `Kernel` offers: `row`, `times`, `own`, `emits_early`, `wants_log_order`, `add`, `add_behind`,
+/// `fire_until`, `snapshot`, `restore`, and perhaps `partial` and `merge`; see
+/// fixed_window_kernel.hpp and keyed_window_kernel.hpp.
 template <class T, class KeyOf, class Kernel>
-class window_operator final : public resumable_operator<T, typename Kernel::row>,
+class window_operator final : public pausable_operator<T, typename Kernel::row>,
                               public readable_rows<key_of_t<KeyOf, T>, typename Kernel::row> {
  public:
   window_operator(KeyOf key_of, Kernel kernel)
@@ -117,7 +117,7 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
     if constexpr (merges) {
       if (port == 1) return partials_;
     }
-    return resumable_operator<T, typename Kernel::row>::input(port);
+    return pausable_operator<T, typename Kernel::row>::input(port);
   }
   outlet_base& output(std::size_t port) override {
     if (port == 0) return this->out();
@@ -127,46 +127,6 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   void open(const operator_context& context) override {
     this->runtime_operator::open(context);
     kernel_.own(context.groups);
-  }
-
-  void consume(batch<T>& rows) override { share(rows); }
-
-  void share(const batch<T>& rows) override {
-    this->catch_up();
-    this->count_in(rows.size());
-    look_at_clock();
-    std::uint64_t unassigned = 0;
-    std::size_t cursor = 0;
-    std::size_t row = 0;
-    try {
-      for (; row < rows.size(); ++row) {
-        if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
-          hold(rows, row, rows.behind[cursor++].entry_frontier);
-          continue;
-        }
-        if (rows.times[row] < this->watermark()) {
-          // Merges and event times mark such a record as behind. Whoever did not: what is promised
-          // holds for it.
-          hold(rows, row, this->watermark());
-          operator_counters::add(this->context().counters->realigned, 1);
-          continue;
-        }
-        if (keeps_log_order() && !held_.empty()) {
-          hold(rows, row, held_frontier_);  // Behind none, and yet not before those that are.
-          continue;
-        }
-        const bool assigned = kernel_.add(
-            rows.hashes[row], key_of_record(key_of_, rows.values[row]), rows.values[row],
-            order_key{rows.times[row], rows.positions[row]}, collector_);
-        if (!assigned) ++unassigned;
-      }
-    } catch (...) {
-      fail_in_user_function(this->context().place, rows.positions[row]);
-    }
-    if (unassigned > 0) operator_counters::add(this->context().counters->unassigned, unassigned);
-    collector_.flush();
-    apply_settled();
-    ask_for_call();
   }
 
   void read(std::uint64_t hash, const key_of_t<KeyOf, T>& key,
@@ -194,14 +154,6 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
 
   timestamp done() const { return this->watermark(); }
 
-  void on_processing_time(timestamp now) override {
-    if constexpr (with_clock) {
-      this->catch_up();
-      clock_target_ = now;
-      this->on_watermark(this->watermark());
-    }
-  }
-
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(window_operator_state<T>{this->watermark(), held_}), this->watermark());
     kernel_.snapshot(to);
@@ -226,14 +178,71 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   }
 
  protected:
+  bool work(const batch<T>& rows, std::size_t& next) override {
+    look_at_clock();
+    std::uint64_t unassigned = 0;
+    auto sparse =
+        std::lower_bound(rows.behind.begin(), rows.behind.end(), next,
+                         [](const behind_row& each, std::size_t row) { return each.row < row; });
+    bool pauses = false;
+    std::size_t row = next;
+    try {
+      for (; row < rows.size(); ++row) {
+        if constexpr (Kernel::emits_early) {
+          pauses = this->should_pause();
+          if (pauses) break;
+        }
+        if (sparse != rows.behind.end() && sparse->row == row) {
+          hold(rows, row, sparse++->entry_frontier);
+          continue;
+        }
+        if (rows.times[row] < this->watermark()) {
+          // Merges and event times mark such a record as behind. Whoever did not: what is promised
+          // holds for it.
+          hold(rows, row, this->watermark());
+          operator_counters::add(this->context().counters->realigned, 1);
+          continue;
+        }
+        if (keeps_log_order() && !held_.empty()) {
+          hold(rows, row, held_frontier_);  // Behind none, and yet not before those that are.
+          continue;
+        }
+        const bool assigned = kernel_.add(
+            rows.hashes[row], key_of_record(key_of_, rows.values[row]), rows.values[row],
+            order_key{rows.times[row], rows.positions[row]}, collector_);
+        if (!assigned) ++unassigned;
+      }
+    } catch (...) {
+      fail_in_user_function(this->context().place, rows.positions[row]);
+    }
+    next = row;
+    if (unassigned > 0) operator_counters::add(this->context().counters->unassigned, unassigned);
+    collector_.flush();
+    if (pauses) return false;
+    apply_settled();
+    ask_for_call();
+    return true;
+  }
+
+  bool meet_deadline(timestamp now) override {
+    if constexpr (with_clock) {
+      clock_target_ = now;
+      this->on_watermark(this->watermark());
+    }
+    return true;
+  }
+
   bool move_to(timestamp frontier) override {
     look_at_clock();
     if (!fire_by_clock()) return false;
+    std::size_t applied = 0;
     while (!held_.empty() && settled(held_.front().entry_frontier, frontier)) {
       if (!fire_until(held_.front().entry_frontier)) return false;
       std::pop_heap(held_.begin(), held_.end());
       apply_held(held_.back());
       held_.pop_back();
+      // Each may emit a pane of every window it belongs to, or be late.
+      if (collector_.slice_is_full() || ++applied == 4 * batch_rows_max) return false;
     }
     if (!fire_until(frontier)) return false;
     ask_for_call();
