@@ -59,6 +59,11 @@ absl::Status job_runner::check_options() const {
     return wrong(fmt::format("parallelism is {}, wanted 1 to {}; give the number of cores to use",
                              options_.parallelism, key_groups));
   }
+  if (options_.scheduler.threads > key_groups) {
+    return wrong(
+        fmt::format("thread_pool has {} threads, wanted at most {}; give 0 for one per core",
+                    options_.scheduler.threads, key_groups));
+  }
   if (options_.channel_batches == 0) {
     return wrong("channel_batches is 0, so that nothing could pass; give at least 1");
   }

@@ -6,12 +6,20 @@
 #include "simulating_scheduler.hpp"
 #include "tbb_scheduler.hpp"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace freshet::detail {
 
 namespace {
 thread_local bool running_operators = false;
+
+/// More threads than cores would only take turns.
+std::size_t pool_threads(const scheduling& how, std::size_t parallelism) {
+  if (how.threads != 0) return how.threads;
+  return std::min(parallelism, std::max<std::size_t>(1, std::thread::hardware_concurrency()));
+}
 }  // namespace
 
 bool inside_pipeline();
@@ -31,7 +39,8 @@ std::unique_ptr<scheduler> make_scheduler(const scheduling& how, std::size_t par
       return std::make_unique<simulating_scheduler>(how.seed, std::move(signal));
     case scheduling::kind::thread_pool:
       if (parallelism > 1) {
-        return std::make_unique<pool_scheduler>(parallelism, std::move(signal), polls);
+        return std::make_unique<pool_scheduler>(pool_threads(how, parallelism), std::move(signal),
+                                                polls);
       }
       break;
     case scheduling::kind::tbb_arena:

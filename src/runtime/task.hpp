@@ -170,6 +170,8 @@ class task final : public task_services {
 
   // For the scheduler.
   std::atomic<std::uint8_t> run_state{0};
+  /// Which of several threads runs it, where that is the same one again and again.
+  std::optional<std::size_t> home;
   void begin_slice() { meter_.begin_slice(); }
   void end_slice(step_result last);
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <set>
 
 using namespace freshet;
 using namespace freshet::test;
@@ -22,6 +23,12 @@ class meeting {
     ++present_;
     changed_.notify_all();
     changed_.wait(lock, [this] { return present_ >= wanted_; });
+  }
+  /// Comes, and goes on at once.
+  void come_by() {
+    const std::lock_guard lock(mutex_);
+    ++present_;
+    changed_.notify_all();
   }
   std::size_t present() {
     const std::lock_guard lock(mutex_);
@@ -129,7 +136,52 @@ void require_two_at_once(const scheduling& how) {
 }  // namespace
 
 TEST_CASE("two functions of one job run at once in the pool", "[runtime][scheduler]") {
-  require_two_at_once(thread_pool());
+  require_two_at_once(thread_pool(2));
+}
+
+TEST_CASE(
+    "a pool runs any number of tasks on as many threads as it was given, or as there are cores",
+    "[runtime][scheduler]") {
+  const std::size_t cores = std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  for (const auto& [given, at_most] :
+       {std::pair<std::size_t, std::size_t>(1, 1), {3, 3}, {0, cores}}) {
+    std::mutex mutex;
+    std::set<std::thread::id> seen;
+    run_in(thread_pool(given), 8, 8, 5'000, [&](const reading& each) {
+      const std::lock_guard lock(mutex);
+      seen.insert(std::this_thread::get_id());
+      return each;
+    });
+    CHECK(seen.size() <= at_most);
+    CHECK(!seen.contains(std::this_thread::get_id()));
+  }
+}
+
+TEST_CASE("a thread that is blocked keeps no task from running while others are free",
+          "[runtime][scheduler]") {
+  // Of four tasks that are at home with the same two threads, one waits for all the others.
+  meeting all(4);
+  std::atomic<int> copies{0};
+  run_in(thread_pool(2), 4, 4, 5'000, [&, number = -1, met = false](const reading& each) mutable {
+    if (number < 0) number = copies.fetch_add(1);
+    if (met) return each;
+    met = true;
+    if (number == 0) {
+      all.come();
+    } else {
+      all.come_by();
+    }
+    return each;
+  });
+  REQUIRE(all.present() == 4);
+}
+
+TEST_CASE("a pool of more threads than there can be tasks is refused", "[runtime][scheduler]") {
+  pipeline p("scheduled");
+  p.from("in", counting_source(1, 1)) | to("out", callback(sink_function([](const reading&) {})));
+  REQUIRE(p.run({.parallelism = 2, .scheduler = thread_pool(129)}) ==
+          absl::InvalidArgumentError("pipeline 'scheduled': thread_pool has 129 threads, wanted at "
+                                     "most 128; give 0 for one per core"));
 }
 
 TEST_CASE("two functions of one job run at once in a oneTBB arena", "[runtime][scheduler][tbb]") {
