@@ -9,7 +9,7 @@ channel::channel(std::size_t capacity, task& sender, task& receiver)
       sender_(sender),
       receiver_(receiver),
       queue_(capacity),
-      used_(capacity) {}
+      used_(capacity + 2) {}  // All that there are: one is being filled, and one is being read.
 
 channel::~channel() {
   for (const entry& each : kept_) delete each.rows;
@@ -60,9 +60,12 @@ std::optional<message> channel::take() {
 }
 
 std::unique_ptr<carried_rows> channel::used() {
-  carried_rows* rows = nullptr;
-  used_.pop(rows);
-  return std::unique_ptr<carried_rows>(rows);
+  // The last one first: of that, most is still in a cache.
+  used_.consume_all([this](carried_rows* each) { spare_.emplace_back(each); });
+  if (spare_.empty()) return nullptr;
+  std::unique_ptr<carried_rows> last = std::move(spare_.back());
+  spare_.pop_back();
+  return last;
 }
 
 void channel::give_back(std::unique_ptr<carried_rows> rows) {

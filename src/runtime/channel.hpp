@@ -22,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace freshet::detail {
 
@@ -82,7 +83,8 @@ class channel final : public channel_end {
   task& receiver_;
   boost::lockfree::spsc_queue<entry> queue_;
   boost::lockfree::spsc_queue<carried_rows*> used_;
-  std::deque<entry> kept_;  ///< The sender's.
+  std::deque<entry> kept_;                            ///< The sender's.
+  std::vector<std::unique_ptr<carried_rows>> spare_;  ///< The sender's, of those given back.
   std::atomic<bool> waits_for_room_{false};
   std::atomic<std::uint64_t> counted_after_{never_counted};
 };

@@ -396,20 +396,20 @@ bool task::take_message() {
 }
 
 void task::take(arrival& from, std::size_t index, message received) {
+  if (received.rows == nullptr && received.signal.what == control::kind::barrier) {
+    from.at_barrier[index] = true;
+    if (all_at_barrier()) pass_barrier();
+    return;
+  }
   if (received.rows != nullptr) {
     from.receiver->take(index, *received.rows);
     from.channels[index]->give_back(std::move(received.rows));
-    return;
-  }
-  if (received.signal.what != control::kind::barrier) {
+  } else {
     from.receiver->take(index, received.signal);
-    if (const auto idles = from.receiver->counted_after(index)) {
-      from.channels[index]->set_counted_after(*idles);
-    }
-    return;
   }
-  from.at_barrier[index] = true;
-  if (all_at_barrier()) pass_barrier();
+  if (const auto idles = from.receiver->counted_after(index)) {
+    from.channels[index]->set_counted_after(*idles);
+  }
 }
 
 bool task::all_at_barrier() const {

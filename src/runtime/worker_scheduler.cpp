@@ -7,8 +7,10 @@ namespace freshet::detail {
 
 namespace {
 
-/// How many steps a task does before others have their turn.
+/// How many steps a task does before others have their turn: more of them where they are short.
 constexpr std::size_t steps_per_slice = 16;
+constexpr std::size_t steps_per_slice_max = 128;
+constexpr std::chrono::microseconds slice_least{150};
 
 /// Longer waits are as good as endless, and may overflow the clock that they are measured with.
 constexpr duration long_wait = std::chrono::hours(24);
@@ -27,8 +29,10 @@ void worker_scheduler::run_slice(task& ready) {
   ready.begin_slice();
   task::step_result result = task::step_result::worked;
   try {
-    for (std::size_t i = 0; i < steps_per_slice && result == task::step_result::worked; ++i) {
+    const clock::time_point enough = clock::now() + slice_least;
+    for (std::size_t i = 1; result == task::step_result::worked; ++i) {
       result = ready.step();
+      if (i == steps_per_slice_max || (i % steps_per_slice == 0 && clock::now() >= enough)) break;
     }
   } catch (...) {
     over_->note_failed(std::current_exception());

@@ -81,7 +81,7 @@ TEST_CASE("the defaults are those of docs/reference/options.md", "[docs]") {
   CHECK(run.scheduler.is == fr::scheduling::kind::thread_pool);
   CHECK(run.flush_after == 1ms);
   CHECK(run.max_drift == 1min);
-  CHECK(run.channel_batches == 8);
+  CHECK(run.channel_batches == 4);
   CHECK(run.stop_within == 10s);
   CHECK(run.drain_within == 1min);
   CHECK(!run.checkpoint.enabled());

@@ -22,11 +22,12 @@ using control = detail::control;
 class noting_channel final : public detail::channel_end {
  public:
   void send(std::unique_ptr<detail::carried_rows> rows) override {
-    if (const auto* plain = dynamic_cast<detail::carried_batch<event>*>(rows.get())) {
+    if (const auto* plain = detail::carried_batch<event>::of(rows.get())) {
       for (const event& each : plain->rows.values) notes.push_back("row " + each.key);
+      if (plain->promised) send({.what = control::kind::watermark, .frontier = *plain->promised});
       return;
     }
-    const auto& partials = dynamic_cast<detail::carried_batch<kernel::partial>&>(*rows).rows;
+    const auto& partials = detail::carried_batch<kernel::partial>::of(rows.get())->rows;
     for (const auto& each : partials.values) {
       notes.push_back("partial " + each.key + " " + std::to_string(std::get<0>(each.state).rows));
       counted += each.rows;

@@ -59,7 +59,7 @@ struct run_options {
   /// Under `simulation` the seed decides when they move.
   duration rebalance_every = std::chrono::seconds(1);
   /// How many batches may be under way between two tasks. At least 1.
-  std::size_t channel_batches = 8;
+  std::size_t channel_batches = 4;
   /// How long a job may take, on the steady clock, to commit and end after `stop`, and to work off
   /// what it has read after `drain`, before it gives up with DeadlineExceeded: the last commit then
   /// stands, and what came after it is read again. Not negative. A function or sink that is being

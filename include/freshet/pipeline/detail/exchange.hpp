@@ -38,13 +38,34 @@ class carried_rows {
  public:
   virtual ~carried_rows() = default;
   virtual std::size_t size() const = 0;
+
+  /// The sender's watermark after these rows, where it is news: one message instead of two.
+  std::optional<timestamp> promised;
+
+ protected:
+  /// `kind`: an address that stands for the type of the rows.
+  explicit carried_rows(const void* kind) : kind_(kind) {}
+
+ private:
+  template <class T>
+  friend class carried_batch;
+  const void* kind_;
 };
 
 template <class T>
 class carried_batch final : public carried_rows {
  public:
+  carried_batch() : carried_rows(&kind) {}
   std::size_t size() const override { return rows.size(); }
   batch<T> rows;
+
+  /// Null where the rows are of another type.
+  static carried_batch* of(carried_rows* any) {
+    return any != nullptr && any->kind_ == &kind ? static_cast<carried_batch*>(any) : nullptr;
+  }
+
+ private:
+  static inline const char kind = 0;
 };
 
 /// The sending end of a channel. Nothing is refused: what finds no room waits in the sender's task,
@@ -83,7 +104,8 @@ class exchange_receiver {
  public:
   virtual ~exchange_receiver() = default;
   virtual outlet_base& output() = 0;
-  /// Takes the rows of channel `from`, and leaves the batch to be used again.
+  /// Takes the rows of channel `from`, and what is promised after them, and leaves the batch to be
+  /// used again.
   virtual void take(std::size_t from, carried_rows& rows) = 0;
   /// Takes a signal of channel `from`, other than a barrier.
   virtual void take(std::size_t from, const control& what) = 0;
@@ -98,8 +120,8 @@ class exchange_receiver {
   virtual bool ended() const = 0;
   /// Connects the input for partial aggregates, where the exchange carries some.
   virtual void attach_partials(inlet_base&) {}
-  /// What `channel_end::counted_after` is to be from now on, where the sender asks for it and the
-  /// channel counts.
+  /// What `channel_end::counted_after` is to be after what was taken, where the sender asks for it
+  /// and the channel counts.
   virtual std::optional<std::uint64_t> counted_after(std::size_t /*channel*/) const {
     return std::nullopt;
   }
@@ -109,7 +131,10 @@ template <class T>
 class sending_exchange final : public exchange_sender, public inlet<T> {
  public:
   sending_exchange(std::vector<channel_end*> targets, spread how, const key_group_owners& owners)
-      : how_(how), owners_(owners), lists_(targets.size()) {
+      : how_(how),
+        rows_max_(how == spread::whole ? batch_rows_max : rows_for(targets.size())),
+        owners_(owners),
+        lists_(targets.size()) {
     for (channel_end* each : targets) targets_.push_back({each, nullptr});
   }
 
@@ -175,8 +200,11 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
 
   void flush() override {
     for (one_target& each : targets_) {
-      if (each.filling != nullptr && !each.filling->rows.empty()) dispatch(each);
-      promise(each);
+      if (each.filling != nullptr && !each.filling->rows.empty()) {
+        dispatch(each);
+      } else {
+        promise(each);
+      }
     }
   }
 
@@ -199,6 +227,14 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
     std::unique_ptr<carried_batch<T>> filling;
     std::optional<timestamp> promised = std::nullopt;
   };
+  /// How many rows a batch has when it is sent, where several are filled at once: together about as
+  /// many as one, so that they leave room in the cache, but not so few that what a message costs
+  /// would show.
+  static constexpr std::size_t rows_for(std::size_t targets) {
+    constexpr std::size_t least = batch_rows_max / 4;
+    return std::max(least, batch_rows_max / std::max<std::size_t>(1, targets));
+  }
+
   /// From how many rows on a batch is not worth being copied into another one.
   static constexpr std::size_t whole_rows_min = batch_rows_max / 4;
 
@@ -207,7 +243,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
               std::size_t& cursor) {
     batch<T>& to = open(target);
     to.append_row(rows, row, std::forward<Value>(value), cursor);
-    if (to.size() >= batch_rows_max) dispatch(target);
+    if (to.size() >= rows_max_) dispatch(target);
   }
 
   batch<T>& open(one_target& target) {
@@ -217,15 +253,17 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
   static std::unique_ptr<carried_batch<T>> fresh(one_target& target) {
     std::unique_ptr<carried_rows> used = target.to->used();
     // Partial aggregates on the same way come back, too.
-    auto* rows = dynamic_cast<carried_batch<T>*>(used.get());
+    auto* rows = carried_batch<T>::of(used.get());
     if (rows == nullptr) return std::make_unique<carried_batch<T>>();
     (void)used.release();
     return std::unique_ptr<carried_batch<T>>(rows);
   }
 
   void dispatch(one_target& target) {
+    const bool news = promised_ && target.promised != promised_;
+    if (news) target.promised = promised_;
+    target.filling->promised = news ? promised_ : std::nullopt;
     target.to->send(std::unique_ptr<carried_rows>(std::move(target.filling)));
-    promise(target);
     if (how_ == spread::whole) turn_ = turn_ + 1 == targets_.size() ? 0 : turn_ + 1;
   }
   void promise(one_target& target) {
@@ -262,15 +300,16 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
       std::span<const std::uint32_t> left = lists_[number];
       while (!left.empty()) {
         batch<T>& to = open(target);
-        const std::size_t fits = std::min(left.size(), batch_rows_max - to.size());
+        const std::size_t fits = std::min(left.size(), rows_max_ - to.size());
         to.append_rows(rows, left.first(fits));
         left = left.subspan(fits);
-        if (to.size() >= batch_rows_max) dispatch(target);
+        if (to.size() >= rows_max_) dispatch(target);
       }
     }
   }
 
   spread how_;
+  std::size_t rows_max_;
   key_group_owners owners_;
   std::vector<one_target> targets_;
   std::size_t turn_ = 0;
@@ -293,6 +332,9 @@ class receiving_exchange final : public exchange_receiver {
                              raise_entry_frontiers(received, minimum_.frontier()));
     }
     out_.emit(received);
+    if (rows.promised) {
+      take(from, {.what = control::kind::watermark, .frontier = *rows.promised});
+    }
   }
 
   void take(std::size_t from, const control& what) override {

@@ -229,7 +229,7 @@ class pre_aggregating_receiver final : public exchange_receiver {
   }
 
   void take(std::size_t from, carried_rows& carried) override {
-    auto* partials = dynamic_cast<carried_batch<Partial>*>(&carried);
+    auto* partials = carried_batch<Partial>::of(&carried);
     if (partials == nullptr) {
       rows_.take(from, carried);
       return;
