@@ -82,6 +82,13 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
     return !spans_.empty();
   }
 
+  /// Whether memory is that far away that it should be asked for ahead: by `prefetch`, some rows
+  /// before they are added.
+  bool prefetch_pays() const { return cached_ != nullptr && cached_->prefetch_pays(); }
+  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const {
+    if (cached_ != nullptr) cached_->prefetch(hash);
+  }
+
   /// Applies records that are on time and were added to a state elsewhere, before their window
   /// fires.
   void merge(std::uint64_t hash, partial& from) {

@@ -63,6 +63,11 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     return apply(hash, key, value, order, std::nullopt, to) != late_outcome::unassigned;
   }
 
+  /// Whether memory is that far away that it should be asked for ahead: by `prefetch`, some rows
+  /// before they are added.
+  bool prefetch_pays() const { return table_.prefetch_pays(); }
+  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const { table_.prefetch(hash); }
+
   /// Applies a record at the moment when the log had reached `entry_frontier`.
   late_outcome add_behind(std::uint64_t hash, const Key& key, const T& value,
                           const order_key& order, timestamp entry_frontier,

@@ -98,9 +98,9 @@ struct merging_inlet_of<Owner, Kernel> {
   using type = merging_inlet<Owner, typename Kernel::partial>;
 };
 
-/// `Kernel` offers: `row`, `times`, `own`, `emits_early`, `wants_log_order`, `add`, `add_behind`,
-/// `fire_until`, `snapshot`, `restore`, and perhaps `partial` and `merge`; see
-/// fixed_window_kernel.hpp and keyed_window_kernel.hpp.
+/// `Kernel` offers: `row`, `times`, `own`, `emits_early`, `wants_log_order`, `prefetch_pays`,
+/// `prefetch`, `add`, `add_behind`, `fire_until`, `snapshot`, `restore`, and perhaps `partial` and
+/// `merge`; see fixed_window_kernel.hpp and keyed_window_kernel.hpp.
 template <class T, class KeyOf, class Kernel>
 class window_operator final : public pausable_operator<T, typename Kernel::row>,
                               public readable_rows<key_of_t<KeyOf, T>, typename Kernel::row> {
@@ -184,6 +184,7 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
     auto sparse =
         std::lower_bound(rows.behind.begin(), rows.behind.end(), next,
                          [](const behind_row& each, std::size_t row) { return each.row < row; });
+    const bool far = kernel_.prefetch_pays();
     bool pauses = false;
     std::size_t row = next;
     try {
@@ -192,6 +193,7 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
           pauses = this->should_pause();
           if (pauses) break;
         }
+        if (far && row + ahead < rows.size()) kernel_.prefetch(rows.hashes[row + ahead]);
         if (sparse != rows.behind.end() && sparse->row == row) {
           hold(rows, row, sparse++->entry_frontier);
           continue;
@@ -261,6 +263,8 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
   }
 
  private:
+  /// How many rows before its turn memory for a row is asked for.
+  static constexpr std::size_t ahead = 16;
   static constexpr bool merges = requires { typename Kernel::partial; };
   /// Whether the kernel knows of processing time.
   static constexpr bool with_clock = requires(Kernel& kernel) { kernel.next_by_clock(); };
