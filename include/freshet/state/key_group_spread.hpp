@@ -21,7 +21,19 @@ class key_group_spread {
  public:
   explicit key_group_spread(const key_group_set& groups) {
     const std::size_t count = groups.size();
-    const std::uint64_t width = count == 0 ? 0 : last / count;
+    std::uint32_t before = key_groups;
+    for (std::uint32_t group = 0; group < key_groups; ++group) {
+      if (!groups.contains_group(group)) continue;
+      if (before == key_groups) {
+        first_ = first_of(group);
+        is_range_ = true;
+      } else {
+        is_range_ &= before + 1 == group;
+      }
+      before = group;
+      last_ = first_of(group) + (most / key_groups);
+    }
+    const std::uint64_t width = count == 0 ? 0 : most / count;
     std::uint64_t begin = 0;
     for (std::uint32_t group = 0; group < key_groups; ++group) {
       const bool own = groups.contains_group(group);
@@ -29,6 +41,12 @@ class key_group_spread {
       if (own) begin += width;
     }
   }
+
+  /// Whether the groups stand together, so that all their hashes lie from `first()` to `last()`,
+  /// both included, and stretching that range does the same for less.
+  bool is_range() const noexcept { return is_range_; }
+  std::uint64_t first() const noexcept { return first_; }
+  std::uint64_t last() const noexcept { return last_; }
 
   std::uint64_t operator()(std::uint64_t hash) const noexcept {
     __extension__ using wide = unsigned __int128;
@@ -39,12 +57,18 @@ class key_group_spread {
   }
 
  private:
-  static constexpr std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t first_of(std::uint32_t group) {
+    return (most / key_groups + 1) * group;
+  }
   struct part {
     std::uint64_t begin = 0;
     std::uint64_t width = 0;
   };
   std::array<part, key_groups> parts_{};
+  std::uint64_t first_ = 0;
+  std::uint64_t last_ = most;
+  bool is_range_ = false;
 };
 
 /// Shared by the tables of an instance that owns `groups`. Null where that is all of them, or none:

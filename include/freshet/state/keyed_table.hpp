@@ -83,13 +83,20 @@ class keyed_table {
  public:
   keyed_table() = default;
 
-  /// A table for the hashes of `expected`. \pre expected.first <= expected.last, and so is every
-  /// hash handed in.
+  /// A table for the hashes of `expected`. Others are legal and cost time: they meet at its ends.
+  /// \pre expected.first <= expected.last.
   explicit keyed_table(hash_range expected)
       : first_(expected.first), scale_(scale_of(expected)), last_(expected.last) {}
 
   /// A table for the key groups of `spread`; null: for all. The spread is shared, not copied.
-  explicit keyed_table(key_group_spread_handle spread) : spread_(std::move(spread)) {}
+  explicit keyed_table(key_group_spread_handle spread) {
+    if (spread != nullptr && spread->is_range()) {
+      keyed_table ranged(hash_range{spread->first(), spread->last()});
+      swap(ranged);
+    } else {
+      spread_ = std::move(spread);
+    }
+  }
 
   keyed_table(keyed_table&& other) noexcept { swap(other); }
   keyed_table& operator=(keyed_table&& other) noexcept {
@@ -332,7 +339,7 @@ class keyed_table {
 
   std::size_t home(std::uint64_t hash) const noexcept {
     if (spread_ != nullptr) hash = (*spread_)(hash);
-    assert(hash >= first_ && hash <= last_);
+    hash = std::clamp(hash, first_, last_);
     const wide product = static_cast<wide>(hash - first_) * stretch_;
     return static_cast<std::size_t>(product >> 64);
   }
