@@ -13,7 +13,7 @@ void hot_keys::choose() {
   if (!pays) pause_ = looks_without;
   std::vector<std::uint64_t> chosen;
   if (pause_ > 0) {
-    --pause_;
+    pause_ -= std::min(pause_, 1 << sparser_);  // Of the same number of records.
   } else {
     const std::uint64_t total = sketch_.total();
     for (const counted_hash& each : sketch_.must_exceed(total / stays_hot)) {
@@ -22,6 +22,8 @@ void hot_keys::choose() {
       chosen.push_back(each.hash);
     }
   }
+  quiet_ = chosen.empty() ? std::min(quiet_ + 1, looks_dense + sparser_max) : 0;
+  sparser_ = std::max(0, quiet_ - looks_dense);
   hot_.clear();
   if (!chosen.empty()) {
     hot_.resize(std::min(std::bit_ceil(places_per_key * chosen.size()), places_max));
