@@ -76,6 +76,19 @@ TEST_CASE("a key is hot whatever its hash is", "[hot_keys]") {
   REQUIRE_FALSE(keys.contains(~std::uint64_t{0}));
 }
 
+TEST_CASE("a key is found also after there was none for long", "[hot_keys]") {
+  hot_keys keys;
+  std::mt19937_64 random(4);
+  feed(keys, 8192, [&](std::uint64_t) -> std::uint64_t { return random() % 100'000; });
+  REQUIRE_FALSE(keys.any());
+  // Of eight times as many records as at first, because of every eighth sample.
+  feed(keys, 512, [&](std::uint64_t) -> std::uint64_t {
+    return random() % 2 == 0 ? 7 : 1000 + random() % 100'000;
+  });
+  REQUIRE(keys.any());
+  CHECK(keys.contains(hash_of(7)));
+}
+
 TEST_CASE("a hot key that does not come any more stops being hot", "[hot_keys]") {
   hot_keys keys;
   std::mt19937_64 random(3);

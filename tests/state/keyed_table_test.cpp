@@ -247,9 +247,18 @@ TEST_CASE("a table for a part of the hashes spreads that part over all its slots
 TEST_CASE("a table for some key groups spreads them over all its slots", "[state][keyed_table]") {
   // As above: without the spread this would take minutes.
   std::mt19937_64 random(5);
-  for (const std::size_t count : {1U, 3U, 43U, 127U}) {
-    INFO(count << " key groups");
+  for (const auto& [count, together] : {std::pair(1U, false),
+                                        {3U, false},
+                                        {43U, false},
+                                        {127U, false},
+                                        {2U, true},
+                                        {64U, true},
+                                        {100U, true}}) {
+    INFO(count << " key groups" << (together ? " that stand together" : ""));
     fr::key_group_set groups;
+    for (std::uint32_t group = 28; together && group < 28 + count; ++group) {
+      groups.insert_group(group);
+    }
     while (groups.size() < count) {
       groups.insert_group(static_cast<std::uint32_t>(random() % fr::key_groups));
     }
