@@ -250,6 +250,15 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
     if (target.filling == nullptr) target.filling = fresh(target);
     return target.filling->rows;
   }
+  /// All at once: growing step by step would leave holes, of every batch, in the memory of a
+  /// thread.
+  void reserve(batch<T>& to, const batch<T>& like) const {
+    to.values.reserve(rows_max_);
+    to.positions.reserve(rows_max_);
+    if (!like.times.empty()) to.times.reserve(rows_max_);
+    if (!like.hashes.empty()) to.hashes.reserve(rows_max_);
+    if (!like.entry_frontiers.empty()) to.entry_frontiers.reserve(rows_max_);
+  }
   static std::unique_ptr<carried_batch<T>> fresh(one_target& target) {
     std::unique_ptr<carried_rows> used = target.to->used();
     // Partial aggregates on the same way come back, too.
@@ -300,6 +309,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
       std::span<const std::uint32_t> left = lists_[number];
       while (!left.empty()) {
         batch<T>& to = open(target);
+        if (to.empty()) reserve(to, rows);
         const std::size_t fits = std::min(left.size(), rows_max_ - to.size());
         to.append_rows(rows, left.first(fits));
         left = left.subspan(fits);
