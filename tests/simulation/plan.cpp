@@ -204,7 +204,7 @@ class composing {
     const std::vector<row>& rows = at(from).rows;
     const bool made = std::any_of(rows.begin(), rows.end(),
                                   [](const row& each) { return !each.where.path.empty(); });
-    if (made || rows.size() > 100 || random_() % 2 != 0) return 0;
+    if (made || rows.size() > 100 || random_() % 16 != 0) return 0;
     return one_of<std::int64_t>(random_, {1100, 3000});
   }
 

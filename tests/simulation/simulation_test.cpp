@@ -110,7 +110,8 @@ TEST_CASE("random plans reach what is worth comparing", "[simulation]") {
   REQUIRE(met.size() == 15);
   for (const auto& [what, times] : met) {
     INFO(what << ": " << times);
-    CHECK(times >= 20);
+    // Those with thousands of rows take as long as a hundred others.
+    CHECK(times >= (what.find("thousands") == std::string::npos ? 20 : 5));
   }
 }
 
