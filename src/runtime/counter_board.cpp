@@ -1,5 +1,8 @@
 #include "counter_board.hpp"
 
+#include <freshet/core/time.hpp>
+#include <freshet/pipeline/detail/sink_operator.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -29,6 +32,22 @@ constexpr counted all_counted[] = {
 };
 
 }  // namespace
+
+void sink_base::record_latency(const control& marker) const {
+  const timestamp now = context().task->now();
+  context().latencies->record(marker.split, saturating_between(marker.frontier, now));
+}
+
+counter_board::counter_board(const graph& of)
+    : graph_(of), counters_(of.nodes().size()), latencies_(of.nodes().size()) {
+  for (node_id node = 0; node < of.nodes().size(); ++node) {
+    if (of.nodes()[node].is == node::role::source) sources_.push_back(node);
+  }
+  for (node_id node = 0; node < of.nodes().size(); ++node) {
+    if (of.nodes()[node].is != node::role::sink) continue;
+    latencies_[node] = std::make_unique<sink_latencies>(sources_.size());
+  }
+}
 
 void counter_board::make_room(const plan& of) {
   for (node_id node = 0; node < counters_.size(); ++node) {
@@ -73,6 +92,20 @@ job_metrics counter_board::metrics() const {
     one.name = graph_.nodes()[node].name;
     for (const counted& each : all_counted) one.*each.metric = sum.*each.record;
     all.operators.push_back(std::move(one));
+  }
+  all.latencies = latencies();
+  return all;
+}
+
+std::vector<latency_metrics> counter_board::latencies() const {
+  std::vector<latency_metrics> all;
+  for (node_id sink = 0; sink < latencies_.size(); ++sink) {
+    if (latencies_[sink] == nullptr) continue;
+    for (std::size_t source = 0; source < sources_.size(); ++source) {
+      latency_histogram known = latencies_[sink]->of(source);
+      if (known.empty()) continue;
+      all.push_back({graph_.nodes()[sources_[source]].name, graph_.nodes()[sink].name, known});
+    }
   }
   return all;
 }

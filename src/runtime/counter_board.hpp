@@ -17,14 +17,28 @@
 
 namespace freshet::detail {
 
+/// How long the markers of each source took to one sink. Memory: 4 KiB per source.
+class sink_latencies {
+ public:
+  explicit sink_latencies(std::size_t sources) : by_source_(sources) {}
+  /// By the thread that runs the sink.
+  void record(std::size_t source, duration length) { by_source_[source].record(length); }
+  latency_histogram of(std::size_t source) const { return by_source_[source].copy(); }
+
+ private:
+  std::vector<live_latency_histogram> by_source_;
+};
+
 class counter_board {
  public:
-  explicit counter_board(const graph& of) : graph_(of), counters_(of.nodes().size()) {}
+  explicit counter_board(const graph& of);
 
   /// Makes room for the tasks of a plan. Before any of them counts.
   void make_room(const plan& of);
 
   operator_counters& of(node_id node, std::size_t task) { return *counters_[node][task]; }
+  /// Null but for a sink.
+  sink_latencies* latencies_of(node_id node) { return latencies_[node].get(); }
 
   /// Grows with everything that a commit would keep: records read, and rows that operators and
   /// sinks took, also those of windows that an idle timeout closed.
@@ -36,8 +50,12 @@ class counter_board {
   void restore(const std::vector<counter_record>& records);
 
  private:
+  std::vector<latency_metrics> latencies() const;
+
   const graph& graph_;
   std::vector<std::vector<std::unique_ptr<operator_counters>>> counters_;  ///< By node and task.
+  std::vector<node_id> sources_;                            ///< In the order that numbers them.
+  std::vector<std::unique_ptr<sink_latencies>> latencies_;  ///< By node.
 };
 
 /// Adds what was counted at one place to the record of another.

@@ -19,7 +19,12 @@ std::function<timestamp()> wall_clock() {
 }
 
 run_options with_clock(run_options options) {
-  if (!options.clock) options.clock = wall_clock();
+  if (options.clock) return options;
+  options.clock = wall_clock();
+  // What a seed decides must not depend on the time of day.
+  if (options.scheduler.is == scheduling::kind::simulation) {
+    options.latency_markers = duration::zero();
+  }
   return options;
 }
 
@@ -65,6 +70,10 @@ absl::Status job_runner::check_options() const {
   if (options_.flush_after < duration::zero()) {
     return wrong(fmt::format("flush_after {} is negative; give zero or a positive duration",
                              to_text(options_.flush_after)));
+  }
+  if (options_.latency_markers < duration::zero()) {
+    return wrong(fmt::format("latency_markers {} is negative; give zero or a positive duration",
+                             to_text(options_.latency_markers)));
   }
   if (options_.max_drift < duration::zero()) {
     return wrong(fmt::format("max_drift {} is negative; give zero or a positive duration",

@@ -177,8 +177,11 @@ void head::deliver(std::size_t split, read_state state) {
   count_dropped(own);
   const bool is_silent = state == read_state::idle && rows_read() == 0 && dead_.empty();
   board_.silent_at[split] = is_silent ? std::optional(context().task->now()) : std::nullopt;
+  const bool marks = mark_every_ > duration::zero() && (rows_read() > 0 || !dead_.empty());
+  const timestamp read_at = marks ? context().task->now() : timestamp_min;
   send_dead_letters(split);
   deliver_rows(split_number(board_.source, static_cast<std::uint32_t>(split)));
+  if (marks) send_marker(read_at);
   own.idle = state == read_state::idle;
   if (state != read_state::end) return;
   own.ended = true;
@@ -186,6 +189,14 @@ void head::deliver(std::size_t split, read_state state) {
   own.reader.reset();
   signal_rows({.what = control::kind::split_ended, .split = static_cast<std::uint32_t>(split)});
   if (all_ended()) send({.what = control::kind::end});
+}
+
+/// Behind the rows that were read at `read_at`, so that it goes their way, also where that is
+/// within this task.
+void head::send_marker(timestamp read_at) {
+  if (read_at < next_marker_) return;
+  next_marker_ = saturating_add(read_at, mark_every_);
+  send({.what = control::kind::latency_marker, .frontier = read_at, .split = board_.source});
 }
 
 void head::count_dropped(one_split& of) const {

@@ -141,6 +141,7 @@ void task::give_context(const member& to, bool single_split) {
   operator_context context;
   context.task = this;
   context.counters = &in_.counters.of(to.node, number_);
+  context.latencies = in_.counters.latencies_of(to.node);
   context.name = described.name;
   context.place = in_.described.place(to.node);
   context.number = static_cast<std::uint32_t>(
@@ -185,6 +186,7 @@ void task::open(const std::function<std::size_t(node_id)>& splits_of) {
   }
   // Readers first: that the inputs are others than at the commit is their complaint to make.
   for (const auto& [id, source] : heads_) {
+    source->mark_every(in_.latency_markers);
     check(source->open_readers(in_.checkpoints.source(in_.described.nodes()[id].name)));
     running_.push_back(source);
   }

@@ -60,6 +60,7 @@ struct task_environment {
   drift_board& drift;
   std::function<timestamp()> clock;  ///< Processing time; must not go back.
   duration flush_after{0};
+  duration latency_markers{0};
   bool looks_for_idleness = false;  ///< A source has an idle timeout.
   /// Of a simulation, in which a draw decides instead of `flush_after` how long rows are held.
   std::optional<std::uint64_t> seed = std::nullopt;

@@ -1,6 +1,7 @@
 // How a pipeline runs, and what it tells about its run. Plain values.
 #pragma once
 
+#include <freshet/core/latency_histogram.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/scheduling.hpp>
 #include <freshet/state/backend.hpp>
@@ -60,6 +61,10 @@ struct run_options {
   /// called then is waited for all the same.
   duration stop_within = std::chrono::seconds(10);
   duration drain_within = std::chrono::minutes(1);
+  /// How often, in processing time, each task of a source sends a marker with the rows that it
+  /// reads, for `job_metrics::latencies`. Not negative; zero for never. Under `simulation` without
+  /// a `clock` of the application's own there are none.
+  duration latency_markers = std::chrono::milliseconds(200);
   checkpoint_options checkpoint = {};
   freshet::resume resume = freshet::resume::automatic;
   /// Processing time, for tests that move it by hand (`testing::manual_clock`): commits, idle
@@ -104,6 +109,21 @@ struct task_metrics {
   duration watermark_lag{0};
 };
 
+/// How long markers took from one source to one sink, in this run: from the moment when the rows
+/// before them had been read until the sink had taken these, by `run_options::clock`. So it is the
+/// time that a row spends in operators' functions, in partly filled batches, in channels, and
+/// waiting for tasks. What rows wait for in the state of an operator (a window, an order, an epoch)
+/// is not in it, nor what they waited for before they were read.
+///
+/// A marker goes to every task below, on every way: over an exchange to all of its targets, and
+/// through a merge of two branches twice. Each arrival counts once. Markers of the control side of
+/// `connect` end there.
+struct latency_metrics {
+  std::string source;  ///< Its name.
+  std::string sink;    ///< Its name.
+  latency_histogram latency;
+};
+
 struct job_metrics {
   std::vector<operator_metrics> operators;  ///< In the order of composition.
   std::vector<task_metrics> tasks;          ///< While the job runs, and in its summary at the end.
@@ -111,6 +131,9 @@ struct job_metrics {
   duration checkpoint_last{0};              ///< From the barrier to the publishing, of the newest.
   duration checkpoint_longest{0};
   std::uint64_t checkpoint_bytes = 0;  ///< Keys and values written by the newest.
+  /// One for each pair of a source and a sink that a marker has come from and to; by sink, then by
+  /// source, in the order of composition.
+  std::vector<latency_metrics> latencies;
 
   /// Sums over all operators; `records` counts what the sources read, `rows` what sinks took.
   std::uint64_t records() const;
@@ -125,6 +148,9 @@ struct job_metrics {
   /// The counts of one operator: `of("to", "out")`. All zero when there is none of that kind and
   /// name.
   operator_metrics of(std::string_view kind, std::string_view name) const;
+
+  /// The latencies of a sink from all sources together; empty when no marker has come to it.
+  latency_histogram latency_to(std::string_view sink) const;
 };
 
 /// What a run came to.

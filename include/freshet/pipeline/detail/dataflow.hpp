@@ -105,11 +105,14 @@ class task_services {
   virtual void call_at(runtime_operator& of, timestamp when) = 0;
 };
 
+class sink_latencies;
+
 struct operator_context {
   task_services* task = nullptr;
   operator_counters* counters = nullptr;
-  std::string name;           ///< As the user gave it; may be empty.
-  std::string place;          ///< How messages name the operator: `window 'activity'`.
+  sink_latencies* latencies = nullptr;  ///< Of sinks alone.
+  std::string name;                     ///< As the user gave it; may be empty.
+  std::string place;                    ///< How messages name the operator: `window 'activity'`.
   std::uint32_t number = 0;   ///< Stable hash of the operator's name: marks its derived rows.
   bool single_split = false;  ///< Rows come in the order of the log of a single split.
   /// Whose rows a keyed operator receives. Its tables are laid out for them.

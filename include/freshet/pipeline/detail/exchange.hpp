@@ -156,6 +156,10 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
         if (promised_ && what.frontier <= *promised_) return;
         promised_ = what.frontier;
         return;
+      case control::kind::latency_marker:
+        // Waits where a row would.
+        for (one_target& each : targets_) each.markers.push_back(what);
+        return;
       case control::kind::idle:
       case control::kind::active:
       case control::kind::barrier:
@@ -171,6 +175,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
   void flush() override {
     for (one_target& each : targets_) {
       if (each.filling != nullptr && !each.filling->rows.empty()) dispatch(each);
+      send_markers(each);
       promise(each);
     }
   }
@@ -178,6 +183,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
   bool holds() const override {
     for (const one_target& each : targets_) {
       if (each.filling != nullptr && !each.filling->rows.empty()) return true;
+      if (!each.markers.empty()) return true;
       if (promised_ && each.promised != promised_) return true;
     }
     return false;
@@ -190,6 +196,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
     channel_end* to = nullptr;
     std::unique_ptr<carried_batch<T>> filling;
     std::optional<timestamp> promised = std::nullopt;
+    std::vector<control> markers = {};  ///< Behind the rows of `filling`.
   };
   /// From how many rows on a batch is not worth being copied into another one.
   static constexpr std::size_t whole_rows_min = batch_rows_max / 4;
@@ -217,8 +224,13 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
 
   void dispatch(one_target& target) {
     target.to->send(std::unique_ptr<carried_rows>(std::move(target.filling)));
+    send_markers(target);
     promise(target);
     if (how_ == spread::whole) turn_ = turn_ + 1 == targets_.size() ? 0 : turn_ + 1;
+  }
+  void send_markers(one_target& target) {
+    for (const control& each : target.markers) target.to->send(each);
+    target.markers.clear();
   }
   void promise(one_target& target) {
     if (!promised_ || target.promised == promised_) return;
@@ -302,6 +314,9 @@ class receiving_exchange final : public exchange_receiver {
         ended_[from] = true;
         publish(minimum_.finish(from));
         if (ended()) out_.signal(what);
+        return;
+      case control::kind::latency_marker:
+        out_.signal(what);
         return;
       default:
         return;

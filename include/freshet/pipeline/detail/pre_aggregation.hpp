@@ -72,6 +72,11 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
   }
 
   void signal(const control& what) override {
+    // A marker does not wait for partials: they are windows' already.
+    if (what.what == control::kind::latency_marker) {
+      rows_.signal(what);
+      return;
+    }
     if (what.what == control::kind::watermark) {
       watermark_ = std::max(watermark_, what.frontier);
       send_partials(watermark_);

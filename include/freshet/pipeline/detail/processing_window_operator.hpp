@@ -76,6 +76,9 @@ class processing_window_operator final : public resumable_operator<T, typename K
         if (now_ > timestamp_min) follow_clock(now_);  // What is promised already.
         this->forward(what);
         return;
+      case control::kind::latency_marker:
+        this->forward(what);
+        return;
       default:
         return;  // Event time, and what it waits for, end here.
     }

@@ -33,6 +33,9 @@ class sink_base : public runtime_operator {
   outlet_base& output(std::size_t) final;
 
  protected:
+  /// Counts how long a marker was on its way.
+  void record_latency(const control& marker) const;
+
   std::string token_;
 };
 
@@ -65,6 +68,7 @@ class sink_operator final : public sink_base, public inlet<T> {
   }
 
   void signal(const control& what) override {
+    if (what.what == control::kind::latency_marker) record_latency(what);
     if (what.what != control::kind::barrier) return;
     absl::StatusOr<std::string> token = sink_->prepare();
     check(token.status());

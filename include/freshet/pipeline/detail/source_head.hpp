@@ -54,6 +54,9 @@ class head : public runtime_operator {
   /// Sends a signal down the graph; an `end` only once.
   void send(const control& what);
 
+  /// Sends a marker with the rows of a read, once in so long; zero for never.
+  void mark_every(duration interval) { mark_every_ = interval; }
+
   /// Where it stands; the positions of splits that others read are empty.
   source_commit position() const;
   /// Tells the readers that `at` is durable.
@@ -106,6 +109,7 @@ class head : public runtime_operator {
   void deliver(std::size_t split, read_state state);
   void send_dead_letters(std::size_t split);
   void send_tick();
+  void send_marker(timestamp read_at);
   void count_dropped(one_split& of) const;
 
   source_base* source_ = nullptr;
@@ -118,6 +122,8 @@ class head : public runtime_operator {
   batch<dead_letter> dead_rows_;
   std::uint64_t turn_ = 0;
   bool end_sent_ = false;
+  duration mark_every_{0};
+  timestamp next_marker_ = timestamp_min;  ///< In processing time.
 };
 
 template <class Description>

@@ -251,6 +251,9 @@ class merge_operator final : public runtime_operator, public frontier_combiner {
           out_.signal(what);
         }
         return;
+      case control::kind::latency_marker:
+        out_.signal(what);
+        return;
       default:
         return;  // Signals of a source to its event_time end above a merge.
     }
