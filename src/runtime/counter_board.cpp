@@ -39,7 +39,10 @@ void sink_base::record_latency(const control& marker) const {
 }
 
 counter_board::counter_board(const graph& of)
-    : graph_(of), counters_(of.nodes().size()), latencies_(of.nodes().size()) {
+    : graph_(of),
+      counters_(of.nodes().size()),
+      fronts_(of.nodes().size()),
+      latencies_(of.nodes().size()) {
   for (node_id node = 0; node < of.nodes().size(); ++node) {
     if (of.nodes()[node].is == node::role::source) sources_.push_back(node);
   }
@@ -55,6 +58,11 @@ void counter_board::make_room(const plan& of) {
       counters_[node].push_back(std::make_unique<operator_counters>());
     }
   }
+}
+
+front_counters& counter_board::front_of(node_id node, std::size_t above) {
+  while (fronts_[node].size() <= above) fronts_[node].push_back(std::make_unique<front_counters>());
+  return *fronts_[node][above];
 }
 
 std::uint64_t counter_board::activity() const {
@@ -91,9 +99,23 @@ job_metrics counter_board::metrics() const {
     one.kind = graph_.nodes()[node].kind;
     one.name = graph_.nodes()[node].name;
     for (const counted& each : all_counted) one.*each.metric = sum.*each.record;
+    const state_size held = state_of(node);
+    one.state_entries = held.entries;
+    one.state_bytes = held.bytes;
     all.operators.push_back(std::move(one));
   }
   all.latencies = latencies();
+  return all;
+}
+
+state_size counter_board::state_of(node_id node) const {
+  state_size all;
+  const auto add = [&all](const auto& more) {
+    all += {more.state_entries.load(std::memory_order_relaxed),
+            more.state_bytes.load(std::memory_order_relaxed)};
+  };
+  for (const auto& each : counters_[node]) add(*each);
+  for (const auto& each : fronts_[node]) add(*each);
   return all;
 }
 

@@ -10,6 +10,7 @@
 #include <freshet/pipeline/detail/graph.hpp>
 #include <freshet/pipeline/run_options.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,6 +30,12 @@ class sink_latencies {
   std::vector<live_latency_histogram> by_source_;
 };
 
+/// What the tasks above an operator hold of its state. Written by one of them.
+struct front_counters {
+  std::atomic<std::uint64_t> state_entries{0};
+  std::atomic<std::uint64_t> state_bytes{0};
+};
+
 class counter_board {
  public:
   explicit counter_board(const graph& of);
@@ -37,6 +44,8 @@ class counter_board {
   void make_room(const plan& of);
 
   operator_counters& of(node_id node, std::size_t task) { return *counters_[node][task]; }
+  /// Of task number `above` among those that send to `node`. While the tasks are made.
+  front_counters& front_of(node_id node, std::size_t above);
   /// Null but for a sink.
   sink_latencies* latencies_of(node_id node) { return latencies_[node].get(); }
 
@@ -50,10 +59,12 @@ class counter_board {
   void restore(const std::vector<counter_record>& records);
 
  private:
+  state_size state_of(node_id node) const;
   std::vector<latency_metrics> latencies() const;
 
   const graph& graph_;
   std::vector<std::vector<std::unique_ptr<operator_counters>>> counters_;  ///< By node and task.
+  std::vector<std::vector<std::unique_ptr<front_counters>>> fronts_;  ///< By node and task above.
   std::vector<node_id> sources_;                            ///< In the order that numbers them.
   std::vector<std::unique_ptr<sink_latencies>> latencies_;  ///< By node.
 };

@@ -202,6 +202,7 @@ absl::StatusOr<bool> job_runner::settle() {
   absl::Status wrong = guarded([this] {
     while (step_all()) {
     }
+    for (task* each : tasks_->tasks()) each->publish_state();
   });
   if (wrong.ok()) return all_finished();
   end(wrong);
@@ -441,6 +442,9 @@ job_metrics job_runner::metrics() const {
 }
 
 void job_runner::summarize() {
+  if (!summary_.nothing_to_do) {
+    for (task* each : tasks_->tasks()) each->publish_state();
+  }
   summary_.metrics = metrics();
   constexpr const char* by_clock = "processing time";
   auto& unpromised = summary_.unpromised;

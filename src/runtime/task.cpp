@@ -21,6 +21,9 @@ namespace {
 /// How often idle timeouts are looked at.
 constexpr std::chrono::milliseconds tick_every{20};
 
+/// How often at most is told what operators hold.
+constexpr std::chrono::milliseconds publish_every{10};
+
 spread spread_of(distribution how) {
   switch (how) {
     case distribution::by_key:
@@ -104,6 +107,9 @@ void task::connect(const exchange& way, const std::vector<task*>& above,
     outlet_base& out = above[upper]->operator_of(way.from.node).output(way.from.port);
     departure& leaves = above[upper]->departures_.emplace_back();
     leaves.channels = leaving[upper];
+    if (way.pre_aggregates) {
+      leaves.front = &above[upper]->in_.counters.front_of(way.to.front().node, upper);
+    }
     leaves.sender =
         above[upper]->make_sender(way, out, {leaving[upper].begin(), leaving[upper].end()}, owners);
     out.attach(leaves.sender->input());
@@ -184,6 +190,10 @@ void task::open(const std::function<std::size_t(node_id)>& splits_of) {
     listener->listen(source.board());
     if (members_.size() < in_.described.nodes().size()) drift_place_ = in_.drift.join(*this);
   }
+  has_state_ = std::any_of(members_.begin(), members_.end(),
+                           [](const member& each) { return each.op->held_state().has_value(); }) ||
+               std::any_of(departures_.begin(), departures_.end(),
+                           [](const departure& each) { return each.front != nullptr; });
   // Readers first: that the inputs are others than at the commit is their complaint to make.
   for (const auto& [id, source] : heads_) {
     source->mark_every(in_.latency_markers);
@@ -508,8 +518,8 @@ void task::tell_committed(const std::vector<source_record>& sources) {
 }
 
 std::optional<duration> task::sleep_at_most() const {
-  if (lacks_room_) return std::nullopt;  // Whatever is due must wait for room, which wakes it.
-  std::optional<duration> at_most;
+  std::optional<duration> at_most = until_publishing();
+  if (lacks_room_) return at_most;  // Whatever else is due must wait for room, which wakes it.
   if (reads_) {
     for (const head* source : running_) at_most = shorter(at_most, source->ask_again());
     if (in_.looks_for_idleness && !running_.empty()) at_most = shorter(at_most, tick_every);
@@ -561,6 +571,42 @@ void task::end_slice(step_result last) {
   meter_.end_slice(last == step_result::worked ? waiting::thread
                    : blocked                   ? waiting::room
                                                : waiting::input);
+  if (has_state_) publish_when_due(last);
+}
+
+/// What is not told now is told a little later, also if nothing happens until then.
+void task::publish_when_due(step_result last) {
+  if (in_.seed) {
+    // A simulation must not depend on how fast it runs.
+    if (last != step_result::worked) publish_state();
+    return;
+  }
+  unpublished_ = meter_.ended_at() - published_at_ < publish_every;
+  if (unpublished_) return;
+  published_at_ = meter_.ended_at();
+  publish_state();
+}
+
+std::optional<duration> task::until_publishing() const {
+  if (!unpublished_) return std::nullopt;
+  const auto waited = std::chrono::steady_clock::now() - published_at_;
+  return std::max(duration::zero(), std::chrono::ceil<duration>(publish_every - waited));
+}
+
+void task::publish_state() {
+  for (const member& each : members_) {
+    const std::optional<state_size> held = each.op->held_state();
+    if (!held) continue;
+    operator_counters& counters = in_.counters.of(each.node, number_);
+    counters.state_entries.store(held->entries, std::memory_order_relaxed);
+    counters.state_bytes.store(held->bytes, std::memory_order_relaxed);
+  }
+  for (const departure& each : departures_) {
+    if (each.front == nullptr) continue;
+    const state_size held = each.sender->held_state().value_or(state_size{});
+    each.front->state_entries.store(held.entries, std::memory_order_relaxed);
+    each.front->state_bytes.store(held.bytes, std::memory_order_relaxed);
+  }
 }
 
 task_metrics task::metrics() const {

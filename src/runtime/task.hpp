@@ -161,6 +161,9 @@ class task final : public task_services {
   std::optional<std::string> not_replayable() const;
   std::optional<std::string> at_least_once() const;
 
+  /// Lets `metrics` see what operators hold just now.
+  void publish_state();
+
   // For the scheduler.
   std::atomic<std::uint8_t> run_state{0};
   void begin_slice() { meter_.begin_slice(); }
@@ -187,6 +190,7 @@ class task final : public task_services {
   struct departure {
     std::unique_ptr<exchange_sender> sender;
     std::vector<channel*> channels;
+    front_counters* front = nullptr;  ///< Where the sender holds state of the operator below.
   };
   /// What sources may hold on to longer than the task lives.
   struct wake_handle {
@@ -219,6 +223,8 @@ class task final : public task_services {
   void pass_barrier();
   bool finished() const;
   timestamp input_watermark() const;
+  void publish_when_due(step_result last);
+  std::optional<duration> until_publishing() const;
   bool flush_when_due(bool worked);
   bool may_hold();
   template <class Role>
@@ -248,6 +254,9 @@ class task final : public task_services {
   std::optional<std::uint32_t> held_for_;  ///< So many steps more, in a simulation.
   std::vector<std::string> unpromised_;
   slice_meter meter_;
+  bool has_state_ = false;
+  bool unpublished_ = false;  ///< Something has happened since the state was published.
+  std::chrono::steady_clock::time_point published_at_;
   std::atomic<timestamp::rep> watermark_{timestamp_min.time_since_epoch().count()};
   bool started_ = false;
   bool reads_ = true;

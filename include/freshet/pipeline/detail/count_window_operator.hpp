@@ -10,6 +10,7 @@
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
+#include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/window_row.hpp>
 #include <freshet/state/keyed_table.hpp>
 
@@ -68,6 +69,13 @@ class count_window_operator final : public unary_operator<T, Row> {
     }
     flush();
     if (unassigned > 0) operator_counters::add(this->context().counters->unassigned, unassigned);
+  }
+
+  std::optional<state_size> held_state() override {
+    meter_.look_at(table_);
+    state_size all = table_meter<key, key_state>::of(table_);
+    all.bytes += meter_.owned_by(all.entries);
+    return all;
   }
 
   void snapshot(state_writer& to) override {
@@ -148,6 +156,7 @@ class count_window_operator final : public unary_operator<T, Row> {
   count_panes<Parts> panes_;
   bool partial_;
   keyed_table<key, key_state> table_;
+  table_meter<key, key_state> meter_;
   batch<Row> rows_;
   timestamp watermark_ = timestamp_min;
 };

@@ -6,6 +6,18 @@
 
 namespace freshet::detail {
 
+/// What an operator holds between two batches.
+struct state_size {
+  std::uint64_t entries = 0;  ///< Rows of its tables, and records that wait.
+  std::uint64_t bytes = 0;    ///< An estimate where these own memory (owned_bytes.hpp).
+
+  state_size& operator+=(const state_size& more) {
+    entries += more.entries;
+    bytes += more.bytes;
+    return *this;
+  }
+};
+
 /// Counts of one operator. Written by its task, read by `job::metrics()` from any thread.
 struct operator_counters {
   std::atomic<std::uint64_t> records_in{0};
@@ -17,6 +29,9 @@ struct operator_counters {
   std::atomic<std::uint64_t> regressed{0};
   std::atomic<std::uint64_t> dropped{0};
   std::atomic<std::uint64_t> shed{0};
+  // As of the last look, and in no checkpoint.
+  std::atomic<std::uint64_t> state_entries{0};
+  std::atomic<std::uint64_t> state_bytes{0};
 
   static void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);

@@ -142,6 +142,10 @@ class runtime_operator {
   /// Goes on with an emission that `task_services::defer` announced; true when it is complete.
   virtual bool resume() { return true; }
 
+  /// What it holds; nothing of an operator that never holds anything. Asked a hundred times a
+  /// second at most: may look at every table, and at some of its rows.
+  virtual std::optional<state_size> held_state() { return std::nullopt; }
+
   /// Whether its rows have depended on processing time so far in a way that only running shows.
   virtual bool used_processing_time() const { return false; }
 

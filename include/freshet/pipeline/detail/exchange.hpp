@@ -74,6 +74,8 @@ class exchange_sender {
   virtual bool holds() const = 0;
   /// From here on, rows go by other owners. \pre nothing is held.
   virtual void set_owners(const key_group_owners& owners) = 0;
+  /// What it holds of the state of the operator below; nothing where it never holds any.
+  virtual std::optional<state_size> held_state() { return std::nullopt; }
 };
 
 /// What enters a task on one way.

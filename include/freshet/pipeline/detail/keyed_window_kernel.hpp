@@ -11,6 +11,7 @@
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/pane_emitter.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
+#include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/detail/window_list.hpp>
 #include <freshet/pipeline/detail/window_times.hpp>
 #include <freshet/pipeline/pane.hpp>
@@ -126,12 +127,12 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   timestamp next_deadline() const { return deadlines_.next(); }
 
   /// How many keys and windows are open.
-  std::size_t size() {
-    std::size_t all = 0;
-    table_.for_each([&all](std::uint64_t, const Key&, windows& of_key) {
-      all += static_cast<std::size_t>(of_key.end() - of_key.begin());
-    });
-    return all;
+  std::size_t size() const { return size_; }
+
+  state_size held_state() {
+    meter_.look_at(table_, [](const windows& of_key) { return of_key.memory_bytes(); });
+    return {size_, table_.memory_bytes() + meter_.owned_by(table_.size()) +
+                       deadlines_.memory_bytes() + clock_deadlines_.memory_bytes()};
   }
 
   void snapshot(state_writer& to) {
@@ -155,6 +156,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
       if (stored->windows.empty()) from.fail("a key without windows");
       windows of_key;
       of_key.restore(std::move(*stored));
+      size_ += of_key.size();
       of_key.armed = next_deadline(of_key);
       deadlines_.push({*of_key.armed, timer_kind::function, hash, *key});
       if constexpr (WithPanes) {
@@ -188,6 +190,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     std::optional<timestamp> promised;
     if (entry_frontier) promised = times_.promised(*entry_frontier);
     windows& of_key = *table_.get_or_insert(hash, key).first;
+    const std::size_t windows_before = of_key.size();
     for (const window_span& span : spans_) {
       window& each = window_of(of_key, span);
       emitter_.parts().add(each.state, value, order);
@@ -201,6 +204,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
         emitter_.emit(hash, key, each, pane_timing::late, promised, to);
       }
     }
+    size_ += of_key.size() - windows_before;
     return late_outcome::accepted;
   }
 
@@ -342,7 +346,9 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
         emit_early(due, of_key, promised, to);
       }
     }
+    const std::size_t windows_before = of_key.size();
     close_windows(due, of_key, promised, to);
+    size_ -= windows_before - of_key.size();
     if (of_key.empty()) {
       table_.erase(due.hash, due.key);
       return;
@@ -371,6 +377,8 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   panes when_;
   pane_emitter<row, Key, aggregates, WithPanes> emitter_;
   keyed_table<Key, windows> table_;
+  std::size_t size_ = 0;  ///< Windows of all keys.
+  table_meter<Key, windows> meter_;
   timer_queue<Key> deadlines_;          ///< Of all that the frontier causes.
   timer_queue<Key> clock_deadlines_;    ///< Of early panes by processing time.
   timestamp frontier_ = timestamp_min;  ///< What has been fired until.

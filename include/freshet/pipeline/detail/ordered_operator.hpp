@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -33,6 +34,8 @@ class ordered_operator final : public resumable_operator<T, T> {
     const std::size_t realigned = waiting_.take(rows, this->watermark());
     operator_counters::add(this->context().counters->realigned, realigned);
   }
+
+  std::optional<state_size> held_state() override { return waiting_.held(); }
 
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(this->watermark()), this->watermark());

@@ -96,6 +96,7 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
     rows_.flush();
   }
   bool holds() const override { return holds_partials_ || rows_.holds(); }
+  std::optional<state_size> held_state() override { return kernel_.held_state(); }
 
   void set_owners(const key_group_owners& owners) override {
     send_partials(timestamp_max);

@@ -12,6 +12,7 @@
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/process_function.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
+#include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/process_context.hpp>
 #include <freshet/state/keyed_state.hpp>
 #include <freshet/state/keyed_table.hpp>
@@ -106,6 +107,17 @@ class process_operator final : public resumable_operator<T, Out> {
   }
 
   bool used_processing_time() const override { return core_.used_processing_time; }
+
+  std::optional<state_size> held_state() override {
+    meter_.look_at(table_, [](const slot& kept) {
+      const std::size_t timers = kept.event_timers.size() + kept.processing_timers.size();
+      return owned_bytes(kept.state) + timers * sizeof(timestamp);
+    });
+    state_size all = table_meter<key, slot>::of(table_);
+    all.bytes += meter_.owned_by(all.entries) + owned_bytes(shared_) +
+                 core_.event_queue.memory_bytes() + core_.processing_queue.memory_bytes();
+    return all;
+  }
 
   void on_processing_time(timestamp now) override {
     this->catch_up();
@@ -380,6 +392,7 @@ class process_operator final : public resumable_operator<T, Out> {
   shared shared_{};
   process_core<key, Out, Tags...> core_;
   keyed_table<key, slot> table_;
+  table_meter<key, slot> meter_;
   broadcast_inlet broadcast_;
   timestamp before_moment_ = timestamp_min;  ///< What was promised before the current moment.
   std::size_t barriers_ = 0;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace freshet::detail {
@@ -53,6 +54,8 @@ class processing_window_operator final : public resumable_operator<T, typename K
     collector_.flush();
     arm();
   }
+
+  std::optional<state_size> held_state() override { return kernel_.held_state(); }
 
   void on_processing_time(timestamp now) override {
     this->catch_up();

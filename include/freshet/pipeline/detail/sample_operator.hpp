@@ -4,6 +4,7 @@
 #pragma once
 
 #include <freshet/core/codec.hpp>
+#include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/weighted.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
@@ -79,6 +80,10 @@ class sample_operator final : public unary_operator<T, sampled<T>> {
       fail_in_user_function(this->context().place, rows.positions[row]);
     }
     flush();
+  }
+
+  std::optional<state_size> held_state() override {
+    return state_size{state_.early.size(), sizeof(state_) + owned_bytes(state_)};
   }
 
   void snapshot(state_writer& to) override { to.summary(to_bytes(state_), state_.watermark); }

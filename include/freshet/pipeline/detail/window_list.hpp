@@ -4,6 +4,7 @@
 // only panes need costs nothing where there are none.
 #pragma once
 
+#include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/pane.hpp>
 #include <freshet/window/assigner.hpp>
@@ -87,6 +88,12 @@ class window_list {
   const_iterator begin() const { return all_.begin() + static_cast<std::ptrdiff_t>(closed_); }
   const_iterator end() const { return all_.end(); }
   bool empty() const { return closed_ == all_.size(); }
+  std::size_t size() const { return all_.size() - closed_; }
+  /// What it owns: its memory, and what the windows own, if all are like the last.
+  std::uint64_t memory_bytes() const {
+    const std::uint64_t list = all_.capacity() * sizeof(window);
+    return empty() ? list : list + size() * owned_bytes(all_.back());
+  }
 
   iterator first_not_fired() {
     return std::partition_point(begin(), end(), [](const window& each) { return each.fired; });

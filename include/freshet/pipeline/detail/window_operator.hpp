@@ -194,6 +194,13 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
 
   timestamp done() const { return this->watermark(); }
 
+  std::optional<state_size> held_state() override {
+    state_size all = kernel_.held_state();
+    all += {held_.size(), held_.capacity() * sizeof(held_record<T>)};
+    if (!held_.empty()) all.bytes += held_.size() * owned_bytes(held_.front().value);
+    return all;
+  }
+
   void on_processing_time(timestamp now) override {
     if constexpr (with_clock) {
       this->catch_up();
