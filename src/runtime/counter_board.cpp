@@ -99,6 +99,10 @@ job_metrics counter_board::metrics() const {
     one.kind = graph_.nodes()[node].kind;
     one.name = graph_.nodes()[node].name;
     for (const counted& each : all_counted) one.*each.metric = sum.*each.record;
+    for (const auto& each : counters_[node]) {
+      one.bytes_in += each->bytes_in.load(std::memory_order_relaxed);
+      one.bytes_out += each->bytes_out.load(std::memory_order_relaxed);
+    }
     const state_size held = state_of(node);
     one.state_entries = held.entries;
     one.state_bytes = held.bytes;

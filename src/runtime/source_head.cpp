@@ -172,8 +172,9 @@ void head::read_split(std::size_t split) {
 
 void head::deliver(std::size_t split, read_state state) {
   one_split& own = splits_[split];
-  operator_counters::add(context().counters->records_in, rows_read() + dead_.size());
-  operator_counters::add(context().counters->records_out, rows_read());
+  const std::uint64_t bytes = own.reader->bytes_read();
+  context().counters->take(rows_read() + dead_.size(), bytes - std::exchange(own.bytes, bytes));
+  context().counters->give(rows_read(), row_bytes_read());
   count_dropped(own);
   const bool is_silent = state == read_state::idle && rows_read() == 0 && dead_.empty();
   board_.silent_at[split] = is_silent ? std::optional(context().task->now()) : std::nullopt;

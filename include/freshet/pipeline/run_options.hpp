@@ -92,6 +92,15 @@ struct operator_metrics {
   std::uint64_t shed = 0;        ///< Records that a source dropped by its policy; not among
                                  ///< `records_in`.
 
+  // Of this run, not part of commits. Rows count with their size in memory: `sizeof` of their type,
+  // and what they own in strings, containers and members of described structs; the first row of a
+  // batch stands for all of it. So rows that own nothing count exactly.
+
+  /// Of the rows received; of the partial aggregates that came in place of rows. Of a source: bytes
+  /// of its files, if it knows them (`csv::read`: of the text, also where it is compressed).
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;  ///< Of the rows in `records_out`.
+
   // What it holds just now, of all its tasks; about 10 ms of work old while the job runs. Not part
   // of commits. 0 for operators that hold nothing between batches.
 

@@ -47,7 +47,7 @@ class count_window_operator final : public unary_operator<T, Row> {
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {
-    this->count_in(rows.size());
+    this->count_in(rows);
     std::uint64_t unassigned = 0;
     std::size_t cursor = 0;
     std::size_t row = 0;
@@ -148,7 +148,7 @@ class count_window_operator final : public unary_operator<T, Row> {
   }
 
   void flush() {
-    this->count_out(rows_.size());
+    this->count_out(rows_);
     this->out().emit(rows_);
   }
 

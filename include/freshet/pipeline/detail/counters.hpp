@@ -29,9 +29,21 @@ struct operator_counters {
   std::atomic<std::uint64_t> regressed{0};
   std::atomic<std::uint64_t> dropped{0};
   std::atomic<std::uint64_t> shed{0};
+  // Of this run, and in no checkpoint.
+  std::atomic<std::uint64_t> bytes_in{0};
+  std::atomic<std::uint64_t> bytes_out{0};
   // As of the last look, and in no checkpoint.
   std::atomic<std::uint64_t> state_entries{0};
   std::atomic<std::uint64_t> state_bytes{0};
+
+  void take(std::uint64_t records, std::uint64_t bytes) {
+    add(records_in, records);
+    add(bytes_in, bytes);
+  }
+  void give(std::uint64_t records, std::uint64_t bytes) {
+    add(records_out, records);
+    add(bytes_out, bytes);
+  }
 
   static void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);

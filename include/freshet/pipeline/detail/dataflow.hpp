@@ -5,6 +5,7 @@
 #pragma once
 
 #include <freshet/core/batch.hpp>
+#include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/key_group.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/counters.hpp>
@@ -186,11 +187,13 @@ class unary_operator : public runtime_operator, public inlet<In> {
 
   outlet<Out>& out() { return out_; }
 
-  void count_in(std::size_t rows) const {
-    operator_counters::add(context().counters->records_in, rows);
+  template <class T>
+  void count_in(const batch<T>& rows) const {
+    context().counters->take(rows.size(), bytes_of(rows));
   }
-  void count_out(std::size_t rows) const {
-    operator_counters::add(context().counters->records_out, rows);
+  template <class T>
+  void count_out(const batch<T>& rows) const {
+    context().counters->give(rows.size(), bytes_of(rows));
   }
 
  private:

@@ -24,7 +24,7 @@ class ordered_operator final : public resumable_operator<T, T> {
  public:
   void consume(batch<T>& rows) override {
     this->catch_up();
-    this->count_in(rows.size());
+    this->count_in(rows);
     // State rows are spread by a hash; these have no key.
     rows.hashes.resize(rows.size());
     for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -64,7 +64,7 @@ class ordered_operator final : public resumable_operator<T, T> {
   }
 
   void flush() override {
-    this->count_out(rows_.size());
+    this->count_out(rows_);
     this->out().emit(rows_);
   }
 

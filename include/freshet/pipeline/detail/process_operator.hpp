@@ -89,7 +89,7 @@ class process_operator final : public resumable_operator<T, Out> {
 
   void share(const batch<T>& rows) override {
     this->catch_up();
-    this->count_in(rows.size());
+    this->count_in(rows);
     core_.now.processing_time = this->context().task->now();
     const bool follows_log = this->context().single_split && !rows.entry_frontiers.empty();
     std::size_t cursor = 0;
@@ -233,7 +233,7 @@ class process_operator final : public resumable_operator<T, Out> {
   void apply(const batch<row_of<Broadcast>>& rows) {
     if constexpr (has_broadcast) {
       this->catch_up();
-      this->count_in(rows.size());
+      this->count_in(rows);
       for (std::size_t row = 0; row < rows.size(); ++row) {
         broadcast_context now{std::nullopt, core_.frontier, this->context().task->now()};
         if (!rows.times.empty()) now.at = rows.times[row];

@@ -36,7 +36,7 @@ class processing_window_operator final : public resumable_operator<T, typename K
 
   void share(const batch<T>& rows) override {
     this->catch_up();
-    this->count_in(rows.size());
+    this->count_in(rows);
     follow_clock(this->context().task->now());
     std::uint64_t unassigned = 0;
     std::size_t row = 0;

@@ -56,7 +56,7 @@ class sample_operator final : public unary_operator<T, sampled<T>> {
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {
-    this->count_in(rows.size());
+    this->count_in(rows);
     std::size_t cursor = 0;
     std::size_t row = 0;
     try {
@@ -144,7 +144,7 @@ class sample_operator final : public unary_operator<T, sampled<T>> {
   }
 
   void flush() {
-    this->count_out(kept_.size());
+    this->count_out(kept_);
     this->out().emit(kept_);
   }
 

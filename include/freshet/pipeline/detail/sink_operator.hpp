@@ -57,7 +57,7 @@ class sink_operator final : public sink_base, public inlet<T> {
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {
-    operator_counters::add(context().counters->records_in, rows.size());
+    context().counters->take(rows.size(), bytes_of(rows));
     try {
       check(sink_->write(rows));
     } catch (const row_failure& failure) {

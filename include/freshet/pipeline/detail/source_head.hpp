@@ -87,6 +87,7 @@ class head : public runtime_operator {
   /// Fills the batch and `dead` from a reader that `open_reader` gave.
   virtual absl::StatusOr<read_state> read(split_cursor& reader, std::vector<dead_letter>& dead) = 0;
   virtual std::size_t rows_read() const = 0;
+  virtual std::uint64_t row_bytes_read() const = 0;
   /// Sends the batch, its positions numbered with `split`.
   virtual void deliver_rows(std::uint32_t split) = 0;
   virtual void signal_rows(const control& what) = 0;
@@ -99,6 +100,7 @@ class head : public runtime_operator {
     std::string final_position;  ///< Of an exhausted split.
     std::uint64_t last_turn = 0;
     std::uint64_t dropped = 0;  ///< As the reader told last.
+    std::uint64_t bytes = 0;    ///< The same.
     bool idle = false;
     bool ended = false;
   };
@@ -153,6 +155,7 @@ class source_head final : public head {
     return static_cast<split_reader<row>&>(reader).read(batch_rows_max, rows_, dead);
   }
   std::size_t rows_read() const override { return rows_.size(); }
+  std::uint64_t row_bytes_read() const override { return bytes_of(rows_); }
   void deliver_rows(std::uint32_t split) override {
     for (freshet::position& where : rows_.positions) where.split = split;
     out_.emit(rows_);

@@ -146,7 +146,7 @@ class trailing_operator final
   }
 
   void flush() override {
-    this->count_out(rows_.size());
+    this->count_out(rows_);
     this->out().emit(rows_);
     late_.emit(late_rows_);
   }
@@ -184,7 +184,7 @@ class trailing_operator final
   template <class Rows>
   void take(Rows& rows) {
     this->catch_up();
-    this->count_in(rows.size());
+    this->count_in(rows);
     std::size_t realigned = 0;
     if (plan_.options().emit == emit::on_arrival) {
       realigned = take_at_once(rows);

@@ -45,7 +45,7 @@ class map_operator final : public unary_operator<T, Out> {
 
  private:
   void transform(const batch<T>& rows) {
-    this->count_in(rows.size());
+    this->count_in(rows);
     rows_.values.reserve(rows.size());
     std::size_t row = 0;
     try {
@@ -55,7 +55,7 @@ class map_operator final : public unary_operator<T, Out> {
     }
   }
   void send() {
-    this->count_out(rows_.size());
+    this->count_out(rows_);
     this->out().emit(rows_);
   }
 
@@ -69,7 +69,7 @@ class filter_operator final : public unary_operator<T, T> {
   explicit filter_operator(F f) : f_(std::move(f)) {}
 
   void consume(batch<T>& rows) override {
-    this->count_in(rows.size());
+    this->count_in(rows);
     std::size_t at = 0;
     try {
       rows.keep_rows([&](std::size_t row) {
@@ -79,7 +79,7 @@ class filter_operator final : public unary_operator<T, T> {
     } catch (...) {
       fail_in_user_function(this->context().place, rows.positions[at]);
     }
-    this->count_out(rows.size());
+    this->count_out(rows);
     this->out().emit(rows);
   }
 
@@ -105,7 +105,7 @@ class flat_map_operator final : public unary_operator<T, Out>, private emitter<O
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {
-    this->count_in(rows.size());
+    this->count_in(rows);
     input_ = &rows;
     cursor_ = 0;
     try {
@@ -135,7 +135,7 @@ class flat_map_operator final : public unary_operator<T, Out>, private emitter<O
     }
   }
   void flush() {
-    this->count_out(rows_.size());
+    this->count_out(rows_);
     this->out().emit(rows_);
   }
 
@@ -153,13 +153,13 @@ template <class T>
 class pass_operator final : public unary_operator<T, T> {
  public:
   void consume(batch<T>& rows) override {
-    this->count_in(rows.size());
-    this->count_out(rows.size());
+    this->count_in(rows);
+    this->count_out(rows);
     this->out().emit(rows);
   }
   void share(const batch<T>& rows) override {
-    this->count_in(rows.size());
-    this->count_out(rows.size());
+    this->count_in(rows);
+    this->count_out(rows);
     this->out().share(rows);
   }
 };
@@ -213,12 +213,12 @@ class merge_operator final : public runtime_operator, public frontier_combiner {
     port_inlet(merge_operator& owner, std::size_t port) : owner_(owner), port_(port) {}
     void consume(batch<T>& rows) override {
       operator_counters& counters = *owner_.context().counters;
-      operator_counters::add(counters.records_in, rows.size());
+      counters.take(rows.size(), bytes_of(rows));
       if (!owner_.minimum_.counts(port_)) {
         operator_counters::add(counters.realigned,
                                raise_entry_frontiers(rows, owner_.minimum_.frontier()));
       }
-      operator_counters::add(counters.records_out, rows.size());
+      counters.give(rows.size(), bytes_of(rows));
       owner_.out_.emit(rows);
     }
     void signal(const control& what) override { owner_.signal(port_, what); }

@@ -133,7 +133,7 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
 
   void share(const batch<T>& rows) override {
     this->catch_up();
-    this->count_in(rows.size());
+    this->count_in(rows);
     look_at_clock();
     std::uint64_t unassigned = 0;
     std::size_t cursor = 0;
@@ -179,6 +179,7 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
   void merge(batch<Partial>& partials) {
     this->catch_up();
     std::uint64_t folded = 0;
+    const std::uint64_t arrived = bytes_of(partials);
     try {
       for (std::size_t row = 0; row < partials.size(); ++row) {
         Partial& each = partials.values[row];
@@ -189,7 +190,7 @@ class window_operator final : public resumable_operator<T, typename Kernel::row>
     } catch (...) {
       fail_in_user_function(this->context().place, "while partial aggregates were merged");
     }
-    this->count_in(folded);
+    this->context().counters->take(folded, arrived);
   }
 
   timestamp done() const { return this->watermark(); }
