@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <utility>
 
 namespace freshet::detail {
@@ -50,6 +51,38 @@ counter_board::counter_board(const graph& of)
     if (of.nodes()[node].is != node::role::sink) continue;
     latencies_[node] = std::make_unique<sink_latencies>(sources_.size());
   }
+}
+
+std::vector<hot_key> merge_heavy_keys(const std::vector<heavy_keys>& all) {
+  std::map<std::uint64_t, heavy_key> keys;  // `error` is what they have for certain, for now.
+  std::uint64_t sampled = 0;
+  std::uint64_t others_at_most = 0;
+  for (const heavy_keys& each : all) {
+    sampled += each.sampled;
+    others_at_most += each.others_at_most;
+  }
+  for (const heavy_keys& each : all) {
+    for (const heavy_key& one : each.keys) {
+      heavy_key& sum =
+          keys.try_emplace(one.hash, heavy_key{one.hash, others_at_most, 0, {}}).first->second;
+      sum.count += one.count - std::min(one.count, each.others_at_most);
+      sum.error += one.count - one.error;
+      if (sum.text.empty()) sum.text = one.text;
+    }
+  }
+  std::vector<hot_key> told;
+  const auto share = [sampled](std::uint64_t count) {
+    return static_cast<double>(count) / static_cast<double>(sampled);
+  };
+  for (auto& [hash, sum] : keys) {
+    const double most = std::min(1.0, share(sum.count));
+    told.push_back({std::move(sum.text), hash, most, most - share(sum.error)});
+  }
+  std::sort(told.begin(), told.end(), [](const hot_key& a, const hot_key& b) {
+    return a.share != b.share ? a.share > b.share : a.hash < b.hash;
+  });
+  if (told.size() > heavy_keys_max) told.resize(heavy_keys_max);
+  return told;
 }
 
 void counter_board::make_room(const plan& of) {
@@ -106,6 +139,9 @@ job_metrics counter_board::metrics() const {
     const state_size held = state_of(node);
     one.state_entries = held.entries;
     one.state_bytes = held.bytes;
+    std::vector<heavy_keys> heavy;
+    for (const auto& each : fronts_[node]) heavy.push_back(each->heavy());
+    one.hot_keys = merge_heavy_keys(heavy);
     all.operators.push_back(std::move(one));
   }
   all.latencies = latencies();

@@ -14,6 +14,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 namespace freshet::detail {
@@ -30,11 +32,32 @@ class sink_latencies {
   std::vector<live_latency_histogram> by_source_;
 };
 
-/// What the tasks above an operator hold of its state. Written by one of them.
-struct front_counters {
+/// What a task above an operator holds of its state, and knows of its keys. Written by that task,
+/// which never waits: what cannot be told now will be told the next time.
+class front_counters {
+ public:
+  void tell(const state_size& held, heavy_keys heavy) {
+    state_entries.store(held.entries, std::memory_order_relaxed);
+    state_bytes.store(held.bytes, std::memory_order_relaxed);
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock.owns_lock()) heavy_ = std::move(heavy);
+  }
+  heavy_keys heavy() const {
+    const std::lock_guard lock(mutex_);
+    return heavy_;
+  }
+
   std::atomic<std::uint64_t> state_entries{0};
   std::atomic<std::uint64_t> state_bytes{0};
+
+ private:
+  mutable std::mutex mutex_;
+  heavy_keys heavy_;
 };
+
+/// What the senders to one operator know together. A key of which some know nothing has at most
+/// what those say of keys that they do not name.
+std::vector<hot_key> merge_heavy_keys(const std::vector<heavy_keys>& all);
 
 class counter_board {
  public:

@@ -1,11 +1,33 @@
 #include <freshet/pipeline/detail/hot_keys.hpp>
 
+#include <freshet/pipeline/detail/key_texts.hpp>
+
 #include <algorithm>
 #include <bit>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace freshet::detail {
 
 hot_keys::hot_keys() : sketch_(sketch_keys) {}
+
+heavy_keys hot_keys::heaviest() const {
+  heavy_keys told;
+  told.sampled = sketch_.total();
+  told.others_at_most = sketch_.untracked_at_most();
+  const std::uint64_t more_than = std::max(told.sampled / stays_hot, samples_least - 1);
+  for (const counted_hash& each : sketch_.may_exceed(std::max(more_than, told.others_at_most))) {
+    if (each.at_least() > more_than && told.keys.size() < heavy_keys_max) {
+      told.keys.push_back({each.hash, each.count, each.error, {}});
+    } else {
+      told.others_at_most = std::max(told.others_at_most, each.count);
+    }
+  }
+  told.others_at_most = std::max(told.others_at_most, std::min(more_than, told.sampled));
+  return told;
+}
 
 void hot_keys::choose() {
   const bool pays = 2 * partials_ <= records_;
@@ -35,6 +57,21 @@ void hot_keys::choose() {
   }
   if (sketch_.total() >= samples_kept) sketch_.halve();
   look_again_at_ = sketch_.total() + samples_between;
+}
+
+void key_texts::name(std::vector<heavy_key>& keys) {
+  wanted_.clear();
+  std::unordered_map<std::uint64_t, std::string> still_known;
+  for (heavy_key& each : keys) {
+    const auto known = known_.find(each.hash);
+    if (known == known_.end()) {
+      wanted_.push_back(each.hash);
+      continue;
+    }
+    each.text = known->second;
+    still_known.emplace(each.hash, std::move(known->second));
+  }
+  known_ = std::move(still_known);
 }
 
 }  // namespace freshet::detail

@@ -604,8 +604,7 @@ void task::publish_state() {
   for (const departure& each : departures_) {
     if (each.front == nullptr) continue;
     const state_size held = each.sender->held_state().value_or(state_size{});
-    each.front->state_entries.store(held.entries, std::memory_order_relaxed);
-    each.front->state_bytes.store(held.bytes, std::memory_order_relaxed);
+    each.front->tell(held, each.sender->find_heavy_keys());
   }
 }
 

@@ -74,6 +74,15 @@ struct run_options {
   std::function<timestamp()> clock = nullptr;
 };
 
+/// A key that many records of an operator have, as a sample of about one record in 32 tells, in
+/// which older ones fade.
+struct hot_key {
+  std::string key;         ///< Where it is a string or an integer, and a record was there to ask.
+  std::uint64_t hash = 0;  ///< `stable_hash` of the key.
+  double share = 0;        ///< Of the sampled records: at most this much, 0 to 1,
+  double share_error = 0;  ///< and at least `share - share_error`.
+};
+
 /// Counts of one operator, since the job began: they are part of every commit, so that a resumed
 /// job counts on, and ends with the counts of an uninterrupted one.
 struct operator_metrics {
@@ -111,6 +120,11 @@ struct operator_metrics {
   /// values own memory: some of them stand for all, and only strings, containers and the members of
   /// described structs are seen.
   std::uint64_t state_bytes = 0;
+
+  /// The keys that certainly have more than one in 1024 of the records of a task above, the
+  /// heaviest first, at most 16. Known where hot keys are looked for: of windows with
+  /// `pre_aggregation::adaptive` that are alone below their `key_by`, with `parallelism` above 1.
+  std::vector<hot_key> hot_keys;
 };
 
 /// What one task of this run has done: the operators of one stage, for a part of the keys or

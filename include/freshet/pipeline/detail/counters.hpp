@@ -2,7 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace freshet::detail {
 
@@ -17,6 +20,23 @@ struct state_size {
     return *this;
   }
 };
+
+/// What one sender knows of a key that many of its records have.
+struct heavy_key {
+  std::uint64_t hash = 0;
+  std::uint64_t count = 0;  ///< Among the sampled records: at most this,
+  std::uint64_t error = 0;  ///< and at least `count` - `error`.
+  std::string text;         ///< Empty where it is not known, or the key has none.
+};
+
+struct heavy_keys {
+  std::uint64_t sampled = 0;         ///< Records, older ones fading.
+  std::uint64_t others_at_most = 0;  ///< The count of any key that is not here.
+  std::vector<heavy_key> keys;       ///< Those with the largest counts first.
+};
+
+/// How many keys a sender tells of, and an operator shows.
+inline constexpr std::size_t heavy_keys_max = 16;
 
 /// Counts of one operator. Written by its task, read by `job::metrics()` from any thread.
 struct operator_counters {

@@ -76,6 +76,8 @@ class exchange_sender {
   virtual void set_owners(const key_group_owners& owners) = 0;
   /// What it holds of the state of the operator below; nothing where it never holds any.
   virtual std::optional<state_size> held_state() { return std::nullopt; }
+  /// The keys that most of its records have, where it looks for them.
+  virtual heavy_keys find_heavy_keys() { return {}; }
 };
 
 /// What enters a task on one way.
