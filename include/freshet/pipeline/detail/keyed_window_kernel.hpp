@@ -190,7 +190,6 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     std::optional<timestamp> promised;
     if (entry_frontier) promised = times_.promised(*entry_frontier);
     windows& of_key = *table_.get_or_insert(hash, key).first;
-    const std::size_t windows_before = of_key.size();
     for (const window_span& span : spans_) {
       window& each = window_of(of_key, span);
       emitter_.parts().add(each.state, value, order);
@@ -204,7 +203,6 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
         emitter_.emit(hash, key, each, pane_timing::late, promised, to);
       }
     }
-    size_ += of_key.size() - windows_before;
     return late_outcome::accepted;
   }
 
@@ -221,9 +219,10 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
 
   window& window_of(windows& of_key, const window_span& span) {
     if constexpr (Assigner::merges) {
-      return of_key.grow(span, [this](window& into, window& from) { emitter_.absorb(into, from); });
+      const auto absorb = [this](window& into, window& from) { emitter_.absorb(into, from); };
+      return of_key.grow(span, absorb, size_);
     } else {
-      return of_key.at(span);
+      return of_key.at(span, size_);
     }
   }
 
@@ -346,9 +345,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
         emit_early(due, of_key, promised, to);
       }
     }
-    const std::size_t windows_before = of_key.size();
     close_windows(due, of_key, promised, to);
-    size_ -= windows_before - of_key.size();
     if (of_key.empty()) {
       table_.erase(due.hash, due.key);
       return;
@@ -369,7 +366,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
         }
       }
     }
-    if (open != of_key.begin()) of_key.close_before(open);
+    if (open != of_key.begin()) of_key.close_before(open, size_);
   }
 
   Assigner assigner_;
