@@ -111,6 +111,7 @@ class head : public runtime_operator {
   void deliver(std::size_t split, read_state state);
   void send_dead_letters(std::size_t split);
   void send_tick();
+  bool looks_at_clock();
   void send_marker(timestamp read_at);
   void count_dropped(one_split& of) const;
 
@@ -126,6 +127,9 @@ class head : public runtime_operator {
   bool end_sent_ = false;
   duration mark_every_{0};
   timestamp next_marker_ = timestamp_min;  ///< In processing time.
+  timestamp looked_at_ = timestamp_min;    ///< When the clock was looked at for markers.
+  std::int64_t reads_ = 0;                 ///< Since then.
+  std::int64_t looks_after_ = 0;           ///< So many reads.
 };
 
 template <class Description>
