@@ -16,16 +16,18 @@ hot_keys::hot_keys() : sketch_(sketch_keys) {}
 heavy_keys hot_keys::heaviest() const {
   heavy_keys told;
   told.sampled = sketch_.total();
-  told.others_at_most = sketch_.untracked_at_most();
   const std::uint64_t more_than = std::max(told.sampled / stays_hot, samples_least - 1);
-  for (const counted_hash& each : sketch_.may_exceed(std::max(more_than, told.others_at_most))) {
-    if (each.at_least() > more_than && told.keys.size() < heavy_keys_max) {
+  // Of what it tracks, the sketch counts no more than `untracked_at_most` too much, and 2 that come
+  // from halving; to look for the largest of the other counts would cost more than all else here.
+  told.others_at_most = more_than + sketch_.untracked_at_most() + 2;
+  for (const counted_hash& each : sketch_.must_exceed(more_than)) {
+    if (told.keys.size() < heavy_keys_max) {
       told.keys.push_back({each.hash, each.count, each.error, {}});
     } else {
       told.others_at_most = std::max(told.others_at_most, each.count);
     }
   }
-  told.others_at_most = std::max(told.others_at_most, std::min(more_than, told.sampled));
+  told.others_at_most = std::min(told.others_at_most, told.sampled);
   return told;
 }
 

@@ -437,7 +437,10 @@ job_metrics job_runner::metrics() const {
   all.checkpoint_bytes = checkpoint_bytes_.load(std::memory_order_relaxed);
   const std::lock_guard lock(ended_mutex_);
   if (ended_ || tasks_ == nullptr) return all;
-  for (const task* each : tasks_->tasks()) all.tasks.push_back(each->metrics());
+  for (task* each : tasks_->tasks()) {
+    all.tasks.push_back(each->metrics());
+    each->ask_for_state();
+  }
   return all;
 }
 

@@ -518,8 +518,8 @@ void task::tell_committed(const std::vector<source_record>& sources) {
 }
 
 std::optional<duration> task::sleep_at_most() const {
-  std::optional<duration> at_most = until_publishing();
-  if (lacks_room_) return at_most;  // Whatever else is due must wait for room, which wakes it.
+  if (lacks_room_) return std::nullopt;  // Whatever is due must wait for room, which wakes it.
+  std::optional<duration> at_most;
   if (reads_) {
     for (const head* source : running_) at_most = shorter(at_most, source->ask_again());
     if (in_.looks_for_idleness && !running_.empty()) at_most = shorter(at_most, tick_every);
@@ -574,23 +574,22 @@ void task::end_slice(step_result last) {
   if (has_state_) publish_when_due(last);
 }
 
-/// What is not told now is told a little later, also if nothing happens until then.
+/// What is not told now is told when the task works again, or somebody has looked.
 void task::publish_when_due(step_result last) {
   if (in_.seed) {
     // A simulation must not depend on how fast it runs.
     if (last != step_result::worked) publish_state();
     return;
   }
-  unpublished_ = meter_.ended_at() - published_at_ < publish_every;
-  if (unpublished_) return;
+  const bool due = meter_.ended_at() - published_at_ >= publish_every;
+  unpublished_.store(!due, std::memory_order_relaxed);
+  if (!due) return;
   published_at_ = meter_.ended_at();
   publish_state();
 }
 
-std::optional<duration> task::until_publishing() const {
-  if (!unpublished_) return std::nullopt;
-  const auto waited = std::chrono::steady_clock::now() - published_at_;
-  return std::max(duration::zero(), std::chrono::ceil<duration>(publish_every - waited));
+void task::ask_for_state() {
+  if (unpublished_.load(std::memory_order_relaxed)) wake();
 }
 
 void task::publish_state() {

@@ -163,9 +163,10 @@ class task final : public task_services {
 
   /// Lets `metrics` see what operators hold just now.
   void publish_state();
+  /// From any thread: has a task that rests do so, if it has not since it last worked.
+  void ask_for_state();
 
   // For the scheduler.
-  std::atomic<std::uint8_t> run_state{0};
   void begin_slice() { meter_.begin_slice(); }
   void end_slice(step_result last);
 
@@ -175,7 +176,13 @@ class task final : public task_services {
   timestamp now() const override { return in_.clock(); }
   void call_at(runtime_operator& of, timestamp when) override;
 
+  /// For the scheduler. On a cache line with nothing but what others need to wake the task: they
+  /// write it for every message.
+  alignas(64) std::atomic<std::uint8_t> run_state{0};
+
  private:
+  std::atomic<task_waker*> waker_{nullptr};
+
   struct member {
     node_id node = 0;
     std::unique_ptr<runtime_operator> op;
@@ -224,13 +231,12 @@ class task final : public task_services {
   bool finished() const;
   timestamp input_watermark() const;
   void publish_when_due(step_result last);
-  std::optional<duration> until_publishing() const;
   bool flush_when_due(bool worked);
   bool may_hold();
   template <class Role>
   std::vector<std::pair<node_id, Role*>> with_role() const;
 
-  const task_environment& in_;
+  alignas(64) const task_environment& in_;
   const std::size_t stage_;
   const std::size_t number_;
   std::vector<member> members_;                  ///< Those further up first.
@@ -254,9 +260,6 @@ class task final : public task_services {
   std::optional<std::uint32_t> held_for_;  ///< So many steps more, in a simulation.
   std::vector<std::string> unpromised_;
   slice_meter meter_;
-  bool has_state_ = false;
-  bool unpublished_ = false;  ///< Something has happened since the state was published.
-  std::chrono::steady_clock::time_point published_at_;
   std::atomic<timestamp::rep> watermark_{timestamp_min.time_since_epoch().count()};
   bool started_ = false;
   bool reads_ = true;
@@ -264,11 +267,13 @@ class task final : public task_services {
   bool lacks_room_ = false;  ///< As of the last step.
   task_snapshot* collecting_ = nullptr;
   snapshot_taker take_;
-  std::atomic<task_waker*> waker_{nullptr};
   std::shared_ptr<wake_handle> handle_;
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;
   std::atomic<bool> has_posted_{false};
+  bool has_state_ = false;
+  std::atomic<bool> unpublished_{false};  ///< Something has happened since state was published.
+  std::chrono::steady_clock::time_point published_at_;
 };
 
 }  // namespace freshet::detail

@@ -110,8 +110,9 @@ struct operator_metrics {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;  ///< Of the rows in `records_out`.
 
-  // What it holds just now, of all its tasks; about 10 ms of work old while the job runs. Not part
-  // of commits. 0 for operators that hold nothing between batches.
+  // What it holds just now, of all its tasks; not part of commits. While the job runs, up to 10 ms
+  // of work old, and a task that rests is asked for the rest, for the next look. 0 for operators
+  // that hold nothing between batches.
 
   /// Keys, where windows hold state once for each pair of a key and an open window; and records
   /// that wait for their turn, their epoch, or a watermark.

@@ -38,10 +38,13 @@ struct heavy_keys {
 /// How many keys a sender tells of, and an operator shows.
 inline constexpr std::size_t heavy_keys_max = 16;
 
-/// Counts of one operator. Written by its task, read by `job::metrics()` from any thread.
-struct operator_counters {
+/// Counts of one operator. Written by its task, read by `job::metrics()` from any thread. On cache
+/// lines of its own: those of another task's operator are written by another core.
+struct alignas(64) operator_counters {
   std::atomic<std::uint64_t> records_in{0};
   std::atomic<std::uint64_t> records_out{0};
+  std::atomic<std::uint64_t> bytes_in{0};   // Of this run, and in no checkpoint.
+  std::atomic<std::uint64_t> bytes_out{0};  // The same.
   std::atomic<std::uint64_t> late{0};
   std::atomic<std::uint64_t> dead{0};
   std::atomic<std::uint64_t> unassigned{0};
@@ -49,9 +52,6 @@ struct operator_counters {
   std::atomic<std::uint64_t> regressed{0};
   std::atomic<std::uint64_t> dropped{0};
   std::atomic<std::uint64_t> shed{0};
-  // Of this run, and in no checkpoint.
-  std::atomic<std::uint64_t> bytes_in{0};
-  std::atomic<std::uint64_t> bytes_out{0};
   // As of the last look, and in no checkpoint.
   std::atomic<std::uint64_t> state_entries{0};
   std::atomic<std::uint64_t> state_bytes{0};
