@@ -19,7 +19,12 @@ std::function<timestamp()> wall_clock() {
 }
 
 run_options with_clock(run_options options) {
-  if (!options.clock) options.clock = wall_clock();
+  if (options.clock) return options;
+  options.clock = wall_clock();
+  // What a seed decides must not depend on the time of day.
+  if (options.scheduler.is == scheduling::kind::simulation) {
+    options.latency_markers = duration::zero();
+  }
   return options;
 }
 
@@ -74,6 +79,10 @@ absl::Status job_runner::check_options() const {
   if (options_.rebalance_every < duration::zero()) {
     return wrong(fmt::format("rebalance_every {} is negative; give zero or a positive duration",
                              to_text(options_.rebalance_every)));
+  }
+  if (options_.latency_markers < duration::zero()) {
+    return wrong(fmt::format("latency_markers {} is negative; give zero or a positive duration",
+                             to_text(options_.latency_markers)));
   }
   if (options_.max_drift < duration::zero()) {
     return wrong(fmt::format("max_drift {} is negative; give zero or a positive duration",
@@ -204,6 +213,7 @@ absl::StatusOr<bool> job_runner::settle() {
   absl::Status wrong = guarded([this] {
     while (step_all()) {
     }
+    for (task* each : tasks_->tasks()) each->publish_state();
   });
   if (wrong.ok()) return all_finished();
   end(wrong);
@@ -444,7 +454,10 @@ job_metrics job_runner::metrics() const {
   all.checkpoint_bytes = checkpoint_bytes_.load(std::memory_order_relaxed);
   const std::lock_guard lock(ended_mutex_);
   if (ended_ || tasks_ == nullptr) return all;
-  for (const task* each : tasks_->tasks()) all.tasks.push_back(each->metrics());
+  for (task* each : tasks_->tasks()) {
+    all.tasks.push_back(each->metrics());
+    each->ask_for_state();
+  }
   if (rebalancing_ != nullptr) add_key_groups(all);
   return all;
 }
@@ -464,6 +477,9 @@ void job_runner::add_key_groups(job_metrics& to) const {
 }
 
 void job_runner::summarize() {
+  if (!summary_.nothing_to_do) {
+    for (task* each : tasks_->tasks()) each->publish_state();
+  }
   summary_.metrics = metrics();
   constexpr const char* by_clock = "processing time";
   auto& unpromised = summary_.unpromised;

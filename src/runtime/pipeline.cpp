@@ -100,6 +100,14 @@ operator_metrics job_metrics::of(std::string_view kind, std::string_view name) c
   return {};
 }
 
+latency_histogram job_metrics::latency_to(std::string_view sink) const {
+  latency_histogram all;
+  for (const latency_metrics& each : latencies) {
+    if (each.sink == sink) all.merge(each.latency);
+  }
+  return all;
+}
+
 std::string run_summary::to_text() const {
   if (nothing_to_do) return "the job had finished already; nothing to do\n";
   std::string text = fmt::format(

@@ -42,6 +42,9 @@ class slice_meter {
     waits_for_ = next;
   }
 
+  /// When the last slice ended. For the thread that runs the task.
+  std::chrono::steady_clock::time_point ended_at() const { return since_; }
+
   duration busy() const { return read(busy_); }
   duration idle() const { return read(idle_); }
   duration blocked() const { return read(blocked_); }

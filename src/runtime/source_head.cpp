@@ -140,6 +140,7 @@ head::step_result head::step() {
     }
     return step_result::worked;
   }
+  looks_after_ = 0;
   send_tick();
   return step_result::idle;
 }
@@ -172,13 +173,17 @@ void head::read_split(std::size_t split) {
 
 void head::deliver(std::size_t split, read_state state) {
   one_split& own = splits_[split];
-  operator_counters::add(context().counters->records_in, rows_read() + dead_.size());
-  operator_counters::add(context().counters->records_out, rows_read());
+  const std::uint64_t bytes = own.reader->bytes_read();
+  context().counters->take(rows_read() + dead_.size(), bytes - std::exchange(own.bytes, bytes));
+  context().counters->give(rows_read(), row_bytes_read());
   count_dropped(own);
   const bool is_silent = state == read_state::idle && rows_read() == 0 && dead_.empty();
   board_.silent_at[split] = is_silent ? std::optional(context().task->now()) : std::nullopt;
+  const bool marks = (rows_read() > 0 || !dead_.empty()) && looks_at_clock();
+  const timestamp read_at = marks ? context().task->now() : timestamp_min;
   send_dead_letters(split);
   deliver_rows(split_number(board_.source, static_cast<std::uint32_t>(split)));
+  if (marks) send_marker(read_at);
   own.idle = state == read_state::idle;
   if (state != read_state::end) return;
   own.ended = true;
@@ -186,6 +191,28 @@ void head::deliver(std::size_t split, read_state state) {
   own.reader.reset();
   signal_rows({.what = control::kind::split_ended, .split = static_cast<std::uint32_t>(split)});
   if (all_ended()) send({.what = control::kind::end});
+}
+
+/// Whether a marker may be due. A look at the clock costs a hundredth of a cheap batch: so not in
+/// every read, but often enough that markers are late by an eighth of their interval at most, as
+/// long as reads follow each other at the same pace; and in every sixteenth.
+bool head::looks_at_clock() {
+  return mark_every_ > duration::zero() && ++reads_ > looks_after_;
+}
+
+/// Behind the rows that were read at `read_at`, so that it goes their way, also where that is
+/// within this task.
+void head::send_marker(timestamp read_at) {
+  constexpr std::int64_t reads_max = 15;
+  constexpr std::int64_t looks_per_marker = 8;
+  const duration of_a_read = saturating_between(looked_at_, read_at) / reads_;
+  looks_after_ =
+      std::min(reads_max, mark_every_ / looks_per_marker / std::max(of_a_read, duration{1}));
+  looked_at_ = read_at;
+  reads_ = 0;
+  if (read_at < next_marker_) return;
+  next_marker_ = saturating_add(read_at, mark_every_);
+  send({.what = control::kind::latency_marker, .frontier = read_at, .split = board_.source});
 }
 
 void head::count_dropped(one_split& of) const {

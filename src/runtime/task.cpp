@@ -21,6 +21,9 @@ namespace {
 /// How often idle timeouts are looked at.
 constexpr std::chrono::milliseconds tick_every{20};
 
+/// How often at most is told what operators hold.
+constexpr std::chrono::milliseconds publish_every{10};
+
 spread spread_of(distribution how) {
   switch (how) {
     case distribution::by_key:
@@ -106,6 +109,9 @@ void task::connect(const exchange& way, const std::vector<task*>& above,
     departure& leaves = above[upper]->departures_.emplace_back();
     leaves.way = &way;
     leaves.channels = leaving[upper];
+    if (way.pre_aggregates) {
+      leaves.front = &above[upper]->in_.counters.front_of(way.to.front().node, upper);
+    }
     leaves.sender =
         above[upper]->make_sender(way, out, {leaving[upper].begin(), leaving[upper].end()}, owners);
     out.attach(leaves.sender->input());
@@ -143,6 +149,7 @@ void task::give_context(const member& to) {
   operator_context context;
   context.task = this;
   context.counters = &in_.counters.of(to.node, number_);
+  context.latencies = in_.counters.latencies_of(to.node);
   context.name = described.name;
   context.place = in_.described.place(to.node);
   context.number = static_cast<std::uint32_t>(
@@ -186,8 +193,13 @@ void task::open(const std::function<std::size_t(node_id)>& splits_of) {
     listener->listen(source.board());
     if (members_.size() < in_.described.nodes().size()) drift_place_ = in_.drift.join(*this);
   }
+  has_state_ = std::any_of(members_.begin(), members_.end(),
+                           [](const member& each) { return each.op->held_state().has_value(); }) ||
+               std::any_of(departures_.begin(), departures_.end(),
+                           [](const departure& each) { return each.front != nullptr; });
   // Readers first: that the inputs are others than at the commit is their complaint to make.
   for (const auto& [id, source] : heads_) {
+    source->mark_every(in_.latency_markers);
     check(source->open_readers(in_.checkpoints.source(in_.described.nodes()[id].name)));
     running_.push_back(source);
   }
@@ -582,6 +594,40 @@ void task::end_slice(step_result last) {
   meter_.end_slice(last == step_result::worked ? waiting::thread
                    : blocked                   ? waiting::room
                                                : waiting::input);
+  if (has_state_) publish_when_due(last);
+}
+
+/// What is not told now is told when the task works again, or somebody has looked.
+void task::publish_when_due(step_result last) {
+  if (in_.seed) {
+    // A simulation must not depend on how fast it runs.
+    if (last != step_result::worked) publish_state();
+    return;
+  }
+  const bool due = meter_.ended_at() - published_at_ >= publish_every;
+  unpublished_.store(!due, std::memory_order_relaxed);
+  if (!due) return;
+  published_at_ = meter_.ended_at();
+  publish_state();
+}
+
+void task::ask_for_state() {
+  if (unpublished_.load(std::memory_order_relaxed)) wake();
+}
+
+void task::publish_state() {
+  for (const member& each : members_) {
+    const std::optional<state_size> held = each.op->held_state();
+    if (!held) continue;
+    operator_counters& counters = in_.counters.of(each.node, number_);
+    counters.state_entries.store(held->entries, std::memory_order_relaxed);
+    counters.state_bytes.store(held->bytes, std::memory_order_relaxed);
+  }
+  for (const departure& each : departures_) {
+    if (each.front == nullptr) continue;
+    const state_size held = each.sender->held_state().value_or(state_size{});
+    each.front->tell(held, each.sender->find_heavy_keys());
+  }
 }
 
 task_metrics task::metrics() const {

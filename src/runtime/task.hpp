@@ -62,6 +62,7 @@ struct task_environment {
   drift_board& drift;
   std::function<timestamp()> clock;  ///< Processing time; must not go back.
   duration flush_after{0};
+  duration latency_markers{0};
   bool looks_for_idleness = false;  ///< A source has an idle timeout.
   /// Of a simulation, in which a draw decides instead of `flush_after` how long rows are held.
   std::optional<std::uint64_t> seed = std::nullopt;
@@ -168,8 +169,12 @@ class task final : public task_services {
   std::optional<std::string> not_replayable() const;
   std::optional<std::string> at_least_once() const;
 
+  /// Lets `metrics` see what operators hold just now.
+  void publish_state();
+  /// From any thread: has a task that rests do so, if it has not since it last worked.
+  void ask_for_state();
+
   // For the scheduler.
-  std::atomic<std::uint8_t> run_state{0};
   /// Which of several threads runs it, where that is the same one again and again.
   std::optional<std::size_t> home;
   void begin_slice() { meter_.begin_slice(); }
@@ -182,7 +187,13 @@ class task final : public task_services {
   timestamp now() const override { return in_.clock(); }
   void call_at(runtime_operator& of, timestamp when) override;
 
+  /// For the scheduler. On a cache line with nothing but what others need to wake the task: they
+  /// write it for every message.
+  alignas(64) std::atomic<std::uint8_t> run_state{0};
+
  private:
+  std::atomic<task_waker*> waker_{nullptr};
+
   struct member {
     node_id node = 0;
     std::unique_ptr<runtime_operator> op;
@@ -200,6 +211,7 @@ class task final : public task_services {
     const exchange* way = nullptr;
     std::unique_ptr<exchange_sender> sender;
     std::vector<channel*> channels;
+    front_counters* front = nullptr;  ///< Where the sender holds state of the operator below.
   };
   /// What sources may hold on to longer than the task lives.
   struct wake_handle {
@@ -238,12 +250,13 @@ class task final : public task_services {
   void repeat_signals(const member& to);
   bool finished() const;
   timestamp input_watermark() const;
+  void publish_when_due(step_result last);
   bool flush_when_due(bool worked);
   bool may_hold();
   template <class Role>
   std::vector<std::pair<node_id, Role*>> with_role() const;
 
-  const task_environment& in_;
+  alignas(64) const task_environment& in_;
   const std::size_t stage_;
   const std::size_t number_;
   std::vector<member> members_;                  ///< Those further up first.
@@ -276,11 +289,13 @@ class task final : public task_services {
   task_snapshot* collecting_ = nullptr;
   std::shared_ptr<key_group_move> moving_;  ///< While the task stands still for it.
   snapshot_taker take_;
-  std::atomic<task_waker*> waker_{nullptr};
   std::shared_ptr<wake_handle> handle_;
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;
   std::atomic<bool> has_posted_{false};
+  bool has_state_ = false;
+  std::atomic<bool> unpublished_{false};  ///< Something has happened since state was published.
+  std::chrono::steady_clock::time_point published_at_;
 };
 
 }  // namespace freshet::detail

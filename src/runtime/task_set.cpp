@@ -42,6 +42,7 @@ task_set::task_set(const graph& of, counter_board& counters, checkpointer& check
                    drift_,
                    options.clock,
                    options.flush_after,
+                   options.latency_markers,
                    looks_for_idleness(of),
                    seed_of(options.scheduler),
                    nullptr} {}

@@ -53,6 +53,7 @@ TEST_CASE("wrong options of a run are refused as docs/reference/options.md says"
   CHECK(refusal({.parallelism = 0}) == place + "parallelism is 0" + wanted);
   CHECK(refusal({.parallelism = 129}) == place + "parallelism is 129" + wanted);
   CHECK(refusal({.flush_after = -1ms}) == place + "flush_after -1ms" + negative);
+  CHECK(refusal({.latency_markers = -1ms}) == place + "latency_markers -1ms" + negative);
   CHECK(refusal({.max_drift = -1ms}) == place + "max_drift -1ms" + negative);
   CHECK(refusal({.rebalance_every = -1ms}) == place + "rebalance_every -1ms" + negative);
   CHECK(refusal({.stop_within = -1ms}) == place + "stop_within -1ms" + negative);
@@ -80,6 +81,7 @@ TEST_CASE("the defaults are those of docs/reference/options.md", "[docs]") {
   CHECK(run.parallelism == 1);
   CHECK(run.scheduler.is == fr::scheduling::kind::thread_pool);
   CHECK(run.flush_after == 1ms);
+  CHECK(run.latency_markers == 200ms);
   CHECK(run.max_drift == 1min);
   CHECK(run.channel_batches == 4);
   CHECK(run.stop_within == 10s);

@@ -186,6 +186,7 @@ std::string vary_schedule(run_options& options, const way& how, std::size_t open
   options.parallelism = opening == 0 || how.parallelism == 1
                             ? how.parallelism
                             : one_of<std::size_t>(random, {1, 2, 3, 4, 5});
+  options.latency_markers = duration{one_of<std::int64_t>(random, {0, 1, 30})};
   if (how.parallelism == 1) return "in the calling thread";
   options.scheduler = how.threads ? thread_pool() : simulation(how.seed + opening);
   options.flush_after = duration{one_of<std::int64_t>(random, {0, 10, 1000})};
@@ -193,11 +194,12 @@ std::string vary_schedule(run_options& options, const way& how, std::size_t open
   options.channel_batches = one_of<std::size_t>(random, {1, 2, 8});
   // A simulation draws when key groups move, unless they are not to.
   options.rebalance_every = duration{one_of<std::int64_t>(random, {0, 1000, 1000})};
-  return fmt::format("parallelism {}, {}, flush after {}, drift {}, {} batches, {}",
+  return fmt::format("parallelism {}, {}, flush after {}, drift {}, {} batches, {}, markers {}",
                      options.parallelism, how.threads ? "threads" : "simulated",
                      to_text(options.flush_after), to_text(options.max_drift),
                      options.channel_batches,
-                     options.rebalance_every > duration::zero() ? "with moves" : "without moves");
+                     options.rebalance_every > duration::zero() ? "with moves" : "without moves",
+                     to_text(options.latency_markers));
 }
 
 std::vector<way> random_ways(std::mt19937_64& random) {

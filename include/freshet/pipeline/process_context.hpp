@@ -97,7 +97,7 @@ struct process_core {
 
   template <class U>
   void send(batch<U>& rows_of, outlet<U>& way) {
-    operator_counters::add(context->counters->records_out, rows_of.size());
+    context->counters->give(rows_of.size(), bytes_of(rows_of));
     way.emit(rows_of);
   }
   void flush() {

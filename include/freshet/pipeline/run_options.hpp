@@ -2,6 +2,7 @@
 #pragma once
 
 #include <freshet/core/key_group.hpp>
+#include <freshet/core/latency_histogram.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/scheduling.hpp>
 #include <freshet/state/backend.hpp>
@@ -66,6 +67,10 @@ struct run_options {
   /// called then is waited for all the same.
   duration stop_within = std::chrono::seconds(10);
   duration drain_within = std::chrono::minutes(1);
+  /// How often, in processing time, each task of a source sends a marker with the rows that it
+  /// reads, for `job_metrics::latencies`. Not negative; zero for never. Under `simulation` without
+  /// a `clock` of the application's own there are none.
+  duration latency_markers = std::chrono::milliseconds(200);
   checkpoint_options checkpoint = {};
   freshet::resume resume = freshet::resume::automatic;
   /// Processing time, for tests that move it by hand (`testing::manual_clock`): commits, idle
@@ -73,6 +78,15 @@ struct run_options {
   /// millisecond, from any thread of the job. Must not go back. Empty: the system's time when the
   /// job starts, carried on by the steady clock, so that steps of the system's clock are not seen.
   std::function<timestamp()> clock = nullptr;
+};
+
+/// A key that many records of an operator have, as a sample of about one record in 32 tells, in
+/// which older ones fade.
+struct hot_key {
+  std::string key;         ///< Where it is a string or an integer, and a record was there to ask.
+  std::uint64_t hash = 0;  ///< `stable_hash` of the key.
+  double share = 0;        ///< Of the sampled records: at most this much, 0 to 1,
+  double share_error = 0;  ///< and at least `share - share_error`.
 };
 
 /// Counts of one operator, since the job began: they are part of every commit, so that a resumed
@@ -92,6 +106,32 @@ struct operator_metrics {
   std::uint64_t dropped = 0;     ///< Keys and windows of processing time that were open at the end.
   std::uint64_t shed = 0;        ///< Records that a source dropped by its policy; not among
                                  ///< `records_in`.
+
+  // Of this run, not part of commits. Rows count with their size in memory: `sizeof` of their type,
+  // and what they own in strings, containers and members of described structs; the first row of a
+  // batch stands for all of it. So rows that own nothing count exactly.
+
+  /// Of the rows received; of the partial aggregates that came in place of rows. Of a source: bytes
+  /// of its files, if it knows them (`csv::read`: of the text, also where it is compressed).
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;  ///< Of the rows in `records_out`.
+
+  // What it holds just now, of all its tasks; not part of commits. While the job runs, up to 10 ms
+  // of work old, and a task that rests is asked for the rest, for the next look. 0 for operators
+  // that hold nothing between batches.
+
+  /// Keys, where windows hold state once for each pair of a key and an open window; and records
+  /// that wait for their turn, their epoch, or a watermark.
+  std::uint64_t state_entries = 0;
+  /// Memory of its tables, queues and held records, spare room included. An estimate where keys and
+  /// values own memory: some of them stand for all, and only strings, containers and the members of
+  /// described structs are seen.
+  std::uint64_t state_bytes = 0;
+
+  /// The keys that certainly have more than one in 1024 of the records of a task above, the
+  /// heaviest first, at most 16. Known where hot keys are looked for: of windows with
+  /// `pre_aggregation::adaptive` that are alone below their `key_by`, with `parallelism` above 1.
+  std::vector<hot_key> hot_keys;
 };
 
 /// What one task of this run has done: the operators of one stage, for a part of the keys or
@@ -119,6 +159,21 @@ struct key_group_metrics {
   std::array<std::uint16_t, key_groups> tasks{};  ///< The number of the task that owns each.
 };
 
+/// How long markers took from one source to one sink, in this run: from the moment when the rows
+/// before them had been read until the sink had taken these, by `run_options::clock`. So it is the
+/// time that a row spends in operators' functions, in partly filled batches, in channels, and
+/// waiting for tasks. What rows wait for in the state of an operator (a window, an order, an epoch)
+/// is not in it, nor what they waited for before they were read.
+///
+/// A marker goes to every task below, on every way: over an exchange to all of its targets, and
+/// through a merge of two branches twice. Each arrival counts once. Markers of the control side of
+/// `connect` end there.
+struct latency_metrics {
+  std::string source;  ///< Its name.
+  std::string sink;    ///< Its name.
+  latency_histogram latency;
+};
+
 struct job_metrics {
   std::vector<operator_metrics> operators;  ///< In the order of composition.
   std::vector<task_metrics> tasks;          ///< While the job runs, and in its summary at the end.
@@ -131,6 +186,9 @@ struct job_metrics {
   std::uint64_t moves = 0;             ///< How often key groups moved between tasks in this run.
   std::uint64_t key_groups_moved = 0;  ///< How many did, all times together.
   duration move_longest{0};            ///< The longest that tasks stood still for it.
+  /// One for each pair of a source and a sink that a marker has come from and to; by sink, then by
+  /// source, in the order of composition.
+  std::vector<latency_metrics> latencies;
 
   /// Sums over all operators; `records` counts what the sources read, `rows` what sinks took.
   std::uint64_t records() const;
@@ -145,6 +203,9 @@ struct job_metrics {
   /// The counts of one operator: `of("to", "out")`. All zero when there is none of that kind and
   /// name.
   operator_metrics of(std::string_view kind, std::string_view name) const;
+
+  /// The latencies of a sink from all sources together; empty when no marker has come to it.
+  latency_histogram latency_to(std::string_view sink) const;
 };
 
 /// What a run came to.

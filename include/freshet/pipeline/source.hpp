@@ -55,6 +55,11 @@ class split_cursor {
   /// because the pipeline is too slow for them, for example. Never less than before. Asked after
   /// reads, and before commits, for the metrics.
   virtual std::uint64_t dropped() const { return 0; }
+
+  /// How many bytes of its file, partition or connection it has read for the records so far, since
+  /// it was opened; 0 where it does not know. Never less than before. Asked after reads, for the
+  /// metrics.
+  virtual std::uint64_t bytes_read() const { return 0; }
 };
 
 /// Reads one split from front to back.

@@ -6,6 +6,7 @@
 
 #include <freshet/core/codec.hpp>
 #include <freshet/core/columns.hpp>
+#include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/weighted.hpp>
 
 #include <array>
@@ -66,5 +67,16 @@ struct codec<trailing_row<T, Spans, Values...>> {
     detail::append_format_of_parts<T, values>(context, "trailing");
   }
 };
+
+namespace detail {
+
+template <class T, std::size_t Spans, class... Values>
+struct owned_rule<trailing_row<T, Spans, Values...>> {
+  static std::uint64_t bytes(const trailing_row<T, Spans, Values...>& row) {
+    return owned_bytes(static_cast<const T&>(row)) + owned_bytes(row.trailing);
+  }
+};
+
+}  // namespace detail
 
 }  // namespace freshet

@@ -210,6 +210,21 @@ class keyed_table {
     return true;
   }
 
+  /// Calls `visit(hash, key, value)` for at most `count` rows that stand behind `cursor`, which it
+  /// moves on and around: for estimates. Where few slots are taken there may be none. A cursor
+  /// starts at 0. \cost O(count).
+  template <class Visit>
+  void look_at_some(std::size_t& cursor, std::size_t count, Visit&& visit) const {
+    if (size_ == 0) return;
+    for (std::size_t left = 8 * count; left > 0 && count > 0; --left, ++cursor) {
+      if (cursor >= total_) cursor = 0;
+      if (states_[cursor] == 0) continue;
+      const slot& one = slots_[cursor];
+      visit(one.hash, one.content.key, one.content.value);
+      --count;
+    }
+  }
+
   /// Hands out what changed since the last call, in canonical order, each key at most once:
   /// `put(hash, key, value)` for rows inserted or marked dirty, `erased(hash, key)` for rows that
   /// are gone although an earlier call (or `insert_restored`) knew them. Then nothing is changed

@@ -94,6 +94,8 @@ class timer_queue {
   };
 
   std::size_t size() const { return heap_.size(); }
+  /// Bytes held by the queue itself; what keys own elsewhere is not counted.
+  std::size_t memory_bytes() const { return heap_.capacity() * sizeof(entry); }
 
   /// When the earliest is due; `timestamp_max` where there is none.
   timestamp next() const { return heap_.empty() ? timestamp_max : heap_.front().when; }

@@ -235,6 +235,7 @@ template <class T>
 class csv_split final : public split_reader<T> {
  public:
   csv_split(opened_csv file, timestamp_format format) : file_(std::move(file)), format_(format) {
+    began_at_ = file_.scanner->position().byte;
     std::size_t request = 0;
     for_each_column_member<T>([&]<std::size_t I>() {
       const auto column = file_.columns[request];
@@ -264,6 +265,10 @@ class csv_split final : public split_reader<T> {
   }
 
   std::string position() const override { return encode_position(file_.scanner->position()); }
+  /// Of the text, where the file is compressed.
+  std::uint64_t bytes_read() const override {
+    return file_.scanner->position().byte - began_at_;
+  }
 
  private:
   struct binding {
@@ -313,6 +318,7 @@ class csv_split final : public split_reader<T> {
   }
 
   opened_csv file_;
+  std::uint64_t began_at_ = 0;
   timestamp_format format_;
   std::vector<binding> bindings_;
   std::string undoubled_;

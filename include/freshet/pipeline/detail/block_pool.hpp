@@ -37,10 +37,17 @@ class block_pool {
   /// How much a block for `bytes` holds: 64, 128, 192, 256, 384, 512, 768, ... bytes.
   static std::size_t rounded(std::size_t bytes) { return size_of(class_of(bytes)); }
 
+  /// All that it has asked the system for.
+  std::size_t memory_bytes() const { return memory_bytes_; }
+
   void* allocate(std::size_t bytes) {
     const std::size_t of = class_of(bytes);
     const std::size_t size = size_of(of);
-    if (of >= classes) return ::operator new(size, std::align_val_t{cache_line_bytes});
+    if (of >= classes) {
+      void* large = ::operator new(size, std::align_val_t{cache_line_bytes});
+      memory_bytes_ += size;
+      return large;
+    }
     if (free_[of] != nullptr) return std::exchange(free_[of], free_[of]->next);
     if (size > left_) add_region(size);
     void* block = next_;
@@ -54,6 +61,7 @@ class block_pool {
     const std::size_t of = class_of(bytes);
     if (of >= classes) {
       ::operator delete(block, std::align_val_t{cache_line_bytes});
+      memory_bytes_ -= size_of(of);
     } else {
       free_[of] = ::new (block) free_block{free_[of]};
     }
@@ -93,6 +101,7 @@ class block_pool {
     const std::size_t alignment = size < huge_page_bytes ? cache_line_bytes : huge_page_bytes;
     auto* start = static_cast<std::byte*>(::operator new(size, std::align_val_t{alignment}));
     regions_.emplace_back(start, region_deleter{alignment});
+    memory_bytes_ += size;
 #if defined(__linux__)
     // A refusal only costs speed.
     if (size >= huge_page_bytes) static_cast<void>(::madvise(start, size, MADV_HUGEPAGE));
@@ -106,6 +115,7 @@ class block_pool {
   std::byte* next_ = nullptr;
   std::size_t left_ = 0;
   std::size_t region_bytes_ = std::size_t{1} << 15;
+  std::size_t memory_bytes_ = 0;
 };
 
 /// A vector in a pool that it is told about when it needs it; so it takes 16 bytes. Whoever has it

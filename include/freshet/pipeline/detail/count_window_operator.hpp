@@ -10,6 +10,7 @@
 #include <freshet/pipeline/detail/key_operator.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
+#include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/window_row.hpp>
 #include <freshet/state/keyed_table.hpp>
 
@@ -46,7 +47,7 @@ class count_window_operator final : public resumable_operator<T, Row> {
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {
-    this->count_in(rows.size());
+    this->count_in(rows);
     std::uint64_t unassigned = 0;
     std::size_t cursor = 0;
     std::size_t row = 0;
@@ -68,6 +69,13 @@ class count_window_operator final : public resumable_operator<T, Row> {
     }
     flush();
     if (unassigned > 0) operator_counters::add(this->context().counters->unassigned, unassigned);
+  }
+
+  std::optional<state_size> held_state() override {
+    meter_.look_at(table_);
+    state_size all = table_meter<key, key_state>::of(table_);
+    all.bytes += meter_.owned_by(all.entries);
+    return all;
   }
 
   void snapshot(state_writer& to) override {
@@ -105,7 +113,7 @@ class count_window_operator final : public resumable_operator<T, Row> {
   }
 
   void flush() override {
-    this->count_out(rows_.size());
+    this->count_out(rows_);
     this->out().emit(rows_);
   }
 
@@ -150,6 +158,7 @@ class count_window_operator final : public resumable_operator<T, Row> {
   count_panes<Parts> panes_;
   bool partial_;
   keyed_table<key, key_state> table_;
+  table_meter<key, key_state> meter_;
   batch<Row> rows_;
   std::size_t rests_until_ = 0;  ///< Where the table of keys goes on at the end of input.
 };

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <freshet/core/batch.hpp>
+#include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/key_group.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/counters.hpp>
@@ -109,11 +110,14 @@ class task_services {
   virtual void call_at(runtime_operator& of, timestamp when) = 0;
 };
 
+class sink_latencies;
+
 struct operator_context {
   task_services* task = nullptr;
   operator_counters* counters = nullptr;
-  std::string name;           ///< As the user gave it; may be empty.
-  std::string place;          ///< How messages name the operator: `window 'activity'`.
+  sink_latencies* latencies = nullptr;  ///< Of sinks alone.
+  std::string name;                     ///< As the user gave it; may be empty.
+  std::string place;                    ///< How messages name the operator: `window 'activity'`.
   std::uint32_t number = 0;   ///< Stable hash of the operator's name: marks its derived rows.
   bool single_split = false;  ///< Rows come in the order of the log of a single split.
   /// Whose rows a keyed operator receives. Its tables are laid out for them.
@@ -142,6 +146,10 @@ class runtime_operator {
   virtual void on_processing_time(timestamp /*now*/) {}
   /// Goes on with an emission that `task_services::defer` announced; true when it is complete.
   virtual bool resume() { return true; }
+
+  /// What it holds; nothing of an operator that never holds anything. Asked a hundred times a
+  /// second at most: may look at every table, and at some of its rows.
+  virtual std::optional<state_size> held_state() { return std::nullopt; }
 
   /// Whether its rows have depended on processing time so far in a way that only running shows.
   virtual bool used_processing_time() const { return false; }
@@ -183,11 +191,13 @@ class unary_operator : public runtime_operator, public inlet<In> {
 
   outlet<Out>& out() { return out_; }
 
-  void count_in(std::size_t rows) const {
-    operator_counters::add(context().counters->records_in, rows);
+  template <class T>
+  void count_in(const batch<T>& rows) const {
+    context().counters->take(rows.size(), bytes_of(rows));
   }
-  void count_out(std::size_t rows) const {
-    operator_counters::add(context().counters->records_out, rows);
+  template <class T>
+  void count_out(const batch<T>& rows) const {
+    context().counters->give(rows.size(), bytes_of(rows));
   }
 
  private:

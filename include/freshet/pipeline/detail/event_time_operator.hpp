@@ -117,7 +117,7 @@ class event_time_operator final : public unary_operator<T, T>,
 
   void consume(batch<T>& rows) override {
     if (rows.empty()) return;
-    this->count_in(rows.size());
+    this->count_in(rows);
     const std::size_t split = rows.positions.front().split % splits_per_source_max;
     stamp(rows, split);
     if (!refused_.empty()) send_refused(rows);
@@ -128,7 +128,7 @@ class event_time_operator final : public unary_operator<T, T>,
       return;
     }
     wake(split);
-    this->count_out(rows.size());
+    this->count_out(rows);
     this->out().emit(rows);
     report(split);
   }

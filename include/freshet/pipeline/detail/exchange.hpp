@@ -97,6 +97,10 @@ class exchange_sender {
   virtual void set_owners(const key_group_owners& owners) = 0;
   /// What has been sent by key group; null where rows do not go by their keys. From any thread.
   virtual const key_group_load* load() const = 0;
+  /// What it holds of the state of the operator below; nothing where it never holds any.
+  virtual std::optional<state_size> held_state() { return std::nullopt; }
+  /// The keys that most of its records have, where it looks for them.
+  virtual heavy_keys find_heavy_keys() { return {}; }
 };
 
 /// What enters a task on one way.
@@ -186,6 +190,10 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
         if (promised_ && what.frontier <= *promised_) return;
         promised_ = what.frontier;
         return;
+      case control::kind::latency_marker:
+        // Waits where a row would.
+        for (one_target& each : targets_) each.markers.push_back(what);
+        return;
       case control::kind::idle:
       case control::kind::active:
       case control::kind::barrier:
@@ -203,6 +211,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
       if (each.filling != nullptr && !each.filling->rows.empty()) {
         dispatch(each);
       } else {
+        send_markers(each);
         promise(each);
       }
     }
@@ -211,6 +220,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
   bool holds() const override {
     for (const one_target& each : targets_) {
       if (each.filling != nullptr && !each.filling->rows.empty()) return true;
+      if (!each.markers.empty()) return true;
       if (promised_ && each.promised != promised_) return true;
     }
     return false;
@@ -226,6 +236,7 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
     channel_end* to = nullptr;
     std::unique_ptr<carried_batch<T>> filling;
     std::optional<timestamp> promised = std::nullopt;
+    std::vector<control> markers = {};  ///< Behind the rows of `filling`.
   };
   /// How many rows a batch has when it is sent, where several are filled at once: together about as
   /// many as one, so that they leave room in the cache, but not so few that what a message costs
@@ -273,7 +284,12 @@ class sending_exchange final : public exchange_sender, public inlet<T> {
     if (news) target.promised = promised_;
     target.filling->promised = news ? promised_ : std::nullopt;
     target.to->send(std::unique_ptr<carried_rows>(std::move(target.filling)));
+    send_markers(target);
     if (how_ == spread::whole) turn_ = turn_ + 1 == targets_.size() ? 0 : turn_ + 1;
+  }
+  void send_markers(one_target& target) {
+    for (const control& each : target.markers) target.to->send(each);
+    target.markers.clear();
   }
   void promise(one_target& target) {
     if (!promised_ || target.promised == promised_) return;
@@ -362,6 +378,9 @@ class receiving_exchange final : public exchange_receiver {
         ended_[from] = true;
         publish(minimum_.finish(from));
         if (ended()) out_.signal(what);
+        return;
+      case control::kind::latency_marker:
+        out_.signal(what);
         return;
       default:
         return;

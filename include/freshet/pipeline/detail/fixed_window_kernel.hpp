@@ -12,6 +12,7 @@
 #include <freshet/pipeline/detail/aggregate_set.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
+#include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/detail/window_times.hpp>
 #include <freshet/state/keyed_table.hpp>
 #include <freshet/window/assigner.hpp>
@@ -194,6 +195,18 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
     return all;
   }
 
+  state_size held_state() {
+    state_size all;
+    for (const windows* each : {&open_, &fired_}) {
+      for (const auto& [span, keys] : *each) all += table_meter<Key, state>::of(keys);
+      if (!each->empty()) meter_.look_at(each->begin()->second);
+    }
+    all.bytes += meter_.owned_by(all.entries);
+    for (const auto& [span, keys] : panes_) all.bytes += keys.memory_bytes();
+    for (const table& each : spare_) all.bytes += each.memory_bytes();
+    return all;
+  }
+
   void snapshot(state_writer& to) {
     snapshot_windows(open_, 0, to);
     snapshot_windows(fired_, 1, to);
@@ -311,6 +324,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   window_span cached_span_;
   std::vector<window_span> spans_;
   std::vector<table> spare_;
+  table_meter<Key, state> meter_;
 };
 
 }  // namespace freshet::detail

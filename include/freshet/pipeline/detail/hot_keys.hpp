@@ -7,6 +7,7 @@
 // look into a small table for each record while one is.
 #pragma once
 
+#include <freshet/pipeline/detail/counters.hpp>
 #include <freshet/sketch/space_saving.hpp>
 
 #include <cstddef>
@@ -35,6 +36,10 @@ class hot_keys {
   /// Without a branch, because in a skewed stream nothing tells what the next key will be.
   /// \pre `any()`.
   bool contains(std::uint64_t hash) const { return hot_[hash & mask_] == hash; }
+
+  /// The keys that certainly have more than one in `stays_hot` of the sampled records, if these are
+  /// enough to say so. At most `heavy_keys_max`. \cost O(keys of the sketch): a microsecond.
+  heavy_keys heaviest() const;
 
   /// Tells how many partial aggregates took the place of how many records. When they were no fewer
   /// than half as many, no key is hot for a while.

@@ -42,7 +42,7 @@ class key_operator final : public unary_operator<T, T> {
   }
 
   void consume(batch<T>& rows) override {
-    this->count_in(rows.size());
+    this->count_in(rows);
     rows.hashes.resize(rows.size());
     std::size_t row = 0;
     try {
@@ -57,7 +57,7 @@ class key_operator final : public unary_operator<T, T> {
     } catch (...) {
       fail_in_user_function(this->context().place, rows.positions[row]);
     }
-    this->count_out(rows.size());
+    this->count_out(rows);
     this->out().emit(rows);
   }
 

@@ -11,6 +11,7 @@
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/pane_emitter.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
+#include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/detail/window_list.hpp>
 #include <freshet/pipeline/detail/window_times.hpp>
 #include <freshet/pipeline/pane.hpp>
@@ -134,12 +135,12 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   timestamp next_deadline() const { return deadlines_.next(); }
 
   /// How many keys and windows are open.
-  std::size_t size() {
-    std::size_t all = 0;
-    table_.for_each([&all](std::uint64_t, const Key&, windows& of_key) {
-      all += static_cast<std::size_t>(of_key.end() - of_key.begin());
-    });
-    return all;
+  std::size_t size() const { return size_; }
+
+  state_size held_state() {
+    meter_.look_at(table_, [](const windows& of_key) { return of_key.memory_bytes(); });
+    return {size_, table_.memory_bytes() + meter_.owned_by(table_.size()) +
+                       deadlines_.memory_bytes() + clock_deadlines_.memory_bytes()};
   }
 
   void snapshot(state_writer& to) {
@@ -163,6 +164,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
       if (stored->windows.empty()) from.fail("a key without windows");
       windows of_key;
       of_key.restore(std::move(*stored));
+      size_ += of_key.size();
       of_key.armed = next_deadline(of_key);
       deadlines_.push({*of_key.armed, timer_kind::function, hash, *key});
       if constexpr (WithPanes) {
@@ -225,9 +227,10 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
 
   window& window_of(windows& of_key, const window_span& span) {
     if constexpr (Assigner::merges) {
-      return of_key.grow(span, [this](window& into, window& from) { emitter_.absorb(into, from); });
+      const auto absorb = [this](window& into, window& from) { emitter_.absorb(into, from); };
+      return of_key.grow(span, absorb, size_);
     } else {
-      return of_key.at(span);
+      return of_key.at(span, size_);
     }
   }
 
@@ -371,7 +374,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
         }
       }
     }
-    if (open != of_key.begin()) of_key.close_before(open);
+    if (open != of_key.begin()) of_key.close_before(open, size_);
   }
 
   Assigner assigner_;
@@ -379,6 +382,8 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   panes when_;
   pane_emitter<row, Key, aggregates, WithPanes> emitter_;
   keyed_table<Key, windows> table_;
+  std::size_t size_ = 0;  ///< Windows of all keys.
+  table_meter<Key, windows> meter_;
   timer_queue<Key> deadlines_;          ///< Of all that the frontier causes.
   timer_queue<Key> clock_deadlines_;    ///< Of early panes by processing time.
   timestamp frontier_ = timestamp_min;  ///< What has been fired until.

@@ -15,6 +15,7 @@
 
 #include <freshet/core/batch.hpp>
 #include <freshet/core/codec.hpp>
+#include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/record.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
@@ -68,6 +69,18 @@ class ordered_buffer {
 
   bool empty() const { return waiting_ == 0; }
   std::size_t size() const { return waiting_; }
+
+  state_size held() const {
+    std::uint64_t bytes =
+        slots_.capacity() * sizeof(slot) + free_.capacity() * sizeof(std::uint32_t) +
+        fresh_.capacity() * sizeof(turn_key) + erased_.capacity() * sizeof(erased_row);
+    for (const run& each : runs_) bytes += each.keys.capacity() * sizeof(turn_key);
+    if (waiting_ > 0) {
+      const turn_key& one = runs_.empty() ? fresh_.front() : runs_.front().front();
+      bytes += waiting_ * owned_bytes(slots_[one.slot].record.value);
+    }
+    return {waiting_, bytes};
+  }
 
   /// Takes all rows, which know their hashes. `promised`: the operator's watermark. A record before
   /// it that is not behind, or behind an earlier frontier, comes from an input that does not know

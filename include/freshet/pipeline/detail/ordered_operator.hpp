@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -23,7 +24,7 @@ class ordered_operator final : public resumable_operator<T, T> {
  public:
   void consume(batch<T>& rows) override {
     this->catch_up();
-    this->count_in(rows.size());
+    this->count_in(rows);
     // State rows are spread by a hash; these have no key.
     rows.hashes.resize(rows.size());
     for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -33,6 +34,8 @@ class ordered_operator final : public resumable_operator<T, T> {
     const std::size_t realigned = waiting_.take(rows, this->watermark());
     operator_counters::add(this->context().counters->realigned, realigned);
   }
+
+  std::optional<state_size> held_state() override { return waiting_.held(); }
 
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(this->watermark()), this->watermark());
@@ -61,7 +64,7 @@ class ordered_operator final : public resumable_operator<T, T> {
   }
 
   void flush() override {
-    this->count_out(rows_.size());
+    this->count_out(rows_);
     this->out().emit(rows_);
   }
 

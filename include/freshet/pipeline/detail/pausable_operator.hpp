@@ -113,7 +113,7 @@ class pausable_operator : public resumable_operator<In, Out> {
   /// \return from which row on the batch has to wait, if it has to.
   std::optional<std::size_t> begin(const batch<In>& rows) {
     this->catch_up();
-    this->count_in(rows.size());
+    this->count_in(rows);
     if (is_busy()) return 0;
     std::size_t next = 0;
     if (work(rows, next)) return std::nullopt;

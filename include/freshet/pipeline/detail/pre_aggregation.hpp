@@ -24,6 +24,7 @@
 #include <freshet/pipeline/detail/graph.hpp>
 #include <freshet/pipeline/detail/hot_keys.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/detail/key_texts.hpp>
 #include <freshet/pipeline/detail/window_operator.hpp>
 #include <freshet/pipeline/window_options.hpp>
 
@@ -57,6 +58,7 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
   inlet_base& input() override { return *this; }
 
   void consume(batch<T>& rows) override {
+    texts_.look_at(rows, key_of_);
     if (!folds(rows)) {
       rows_.consume(rows);
     } else {
@@ -64,6 +66,7 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
     }
   }
   void share(const batch<T>& rows) override {
+    texts_.look_at(rows, key_of_);
     if (!folds(rows)) {
       rows_.share(rows);
     } else {
@@ -72,6 +75,11 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
   }
 
   void signal(const control& what) override {
+    // A marker does not wait for partials: they are windows' already.
+    if (what.what == control::kind::latency_marker) {
+      rows_.signal(what);
+      return;
+    }
     if (what.what == control::kind::watermark) {
       watermark_ = std::max(watermark_, what.frontier);
       send_partials(watermark_);
@@ -91,6 +99,13 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
     rows_.flush();
   }
   bool holds() const override { return holds_partials_ || rows_.holds(); }
+  std::optional<state_size> held_state() override { return kernel_.held_state(); }
+  heavy_keys find_heavy_keys() override {
+    if (!hot_) return {};
+    heavy_keys found = hot_->heaviest();
+    texts_.name(found.keys);
+    return found;
+  }
 
   void set_owners(const key_group_owners& owners) override {
     send_partials(timestamp_max);
@@ -206,7 +221,8 @@ class pre_aggregating_sender final : public exchange_sender, public inlet<T> {
   KeyOf key_of_;
   Kernel kernel_;
   std::string place_;
-  std::optional<hot_keys> hot_;         ///< None where every key counts as hot.
+  std::optional<hot_keys> hot_;  ///< None where every key counts as hot.
+  key_texts texts_;
   std::vector<std::uint8_t> folds_;     ///< By row of a batch: 1 where it is to be folded.
   std::vector<std::uint32_t> folding_;  ///< The numbers of these rows.
   timestamp watermark_ = timestamp_min;

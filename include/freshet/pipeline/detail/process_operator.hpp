@@ -12,6 +12,7 @@
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/pausable_operator.hpp>
 #include <freshet/pipeline/detail/process_function.hpp>
+#include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/process_context.hpp>
 #include <freshet/state/keyed_state.hpp>
 #include <freshet/state/keyed_table.hpp>
@@ -85,6 +86,17 @@ class process_operator final : public pausable_operator<T, Out> {
   }
 
   bool used_processing_time() const override { return core_.used_processing_time; }
+
+  std::optional<state_size> held_state() override {
+    meter_.look_at(table_, [](const slot& kept) {
+      const std::size_t timers = kept.event_timers.size() + kept.processing_timers.size();
+      return owned_bytes(kept.state) + timers * sizeof(timestamp);
+    });
+    state_size all = table_meter<key, slot>::of(table_);
+    all.bytes += meter_.owned_by(all.entries) + owned_bytes(shared_) +
+                 core_.event_queue.memory_bytes() + core_.processing_queue.memory_bytes();
+    return all;
+  }
 
   void snapshot(state_writer& to) override {
     to.summary(
@@ -224,7 +236,7 @@ class process_operator final : public pausable_operator<T, Out> {
   void apply(const batch<row_of<Broadcast>>& rows) {
     if constexpr (has_broadcast) {
       this->catch_up();
-      this->count_in(rows.size());
+      this->count_in(rows);
       for (std::size_t row = 0; row < rows.size(); ++row) {
         broadcast_context now{std::nullopt, core_.frontier, this->context().task->now()};
         if (!rows.times.empty()) now.at = rows.times[row];
@@ -384,6 +396,7 @@ class process_operator final : public pausable_operator<T, Out> {
   shared shared_{};
   process_core<key, Out, Tags...> core_;
   keyed_table<key, slot> table_;
+  table_meter<key, slot> meter_;
   broadcast_inlet broadcast_;
   timestamp before_moment_ = timestamp_min;  ///< What was promised before the current moment.
   std::size_t barriers_ = 0;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace freshet::detail {
@@ -35,7 +36,7 @@ class processing_window_operator final : public resumable_operator<T, typename K
 
   void share(const batch<T>& rows) override {
     this->catch_up();
-    this->count_in(rows.size());
+    this->count_in(rows);
     follow_clock(this->context().task->now());
     std::uint64_t unassigned = 0;
     std::size_t row = 0;
@@ -53,6 +54,8 @@ class processing_window_operator final : public resumable_operator<T, typename K
     collector_.flush();
     arm();
   }
+
+  std::optional<state_size> held_state() override { return kernel_.held_state(); }
 
   void on_processing_time(timestamp now) override {
     this->catch_up();
@@ -74,6 +77,9 @@ class processing_window_operator final : public resumable_operator<T, typename K
         return;
       case control::kind::start:
         if (now_ > timestamp_min) follow_clock(now_);  // What is promised already.
+        this->forward(what);
+        return;
+      case control::kind::latency_marker:
         this->forward(what);
         return;
       default:

@@ -42,7 +42,7 @@ class row_collector {
   }
 
   void flush() {
-    operator_counters::add(context_.counters->records_out, rows_.size());
+    context_.counters->give(rows_.size(), bytes_of(rows_));
     to_.emit(rows_);
   }
 

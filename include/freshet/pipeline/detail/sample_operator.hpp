@@ -4,6 +4,7 @@
 #pragma once
 
 #include <freshet/core/codec.hpp>
+#include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/weighted.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/pausable_operator.hpp>
@@ -52,6 +53,10 @@ class sample_operator final : public pausable_operator<T, sampled<T>> {
     enter(sampler_.epoch_of(timestamp_min));
   }
 
+  std::optional<state_size> held_state() override {
+    return state_size{state_.early.size(), sizeof(state_) + owned_bytes(state_)};
+  }
+
   void snapshot(state_writer& to) override {
     state_.watermark = this->watermark();
     to.summary(to_bytes(state_), state_.watermark);
@@ -97,7 +102,7 @@ class sample_operator final : public pausable_operator<T, sampled<T>> {
   bool move_to(timestamp frontier) override { return admit(sampler_.epoch_of(frontier)); }
 
   void flush() override {
-    this->count_out(kept_.size());
+    this->count_out(kept_);
     this->out().emit(kept_);
   }
 

@@ -33,6 +33,9 @@ class sink_base : public runtime_operator {
   outlet_base& output(std::size_t) final;
 
  protected:
+  /// Counts how long a marker was on its way.
+  void record_latency(const control& marker) const;
+
   std::string token_;
 };
 
@@ -54,7 +57,7 @@ class sink_operator final : public sink_base, public inlet<T> {
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {
-    operator_counters::add(context().counters->records_in, rows.size());
+    context().counters->take(rows.size(), bytes_of(rows));
     try {
       check(sink_->write(rows));
     } catch (const row_failure& failure) {
@@ -65,6 +68,7 @@ class sink_operator final : public sink_base, public inlet<T> {
   }
 
   void signal(const control& what) override {
+    if (what.what == control::kind::latency_marker) record_latency(what);
     if (what.what != control::kind::barrier) return;
     absl::StatusOr<std::string> token = sink_->prepare();
     check(token.status());

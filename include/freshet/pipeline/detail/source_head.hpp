@@ -54,6 +54,9 @@ class head : public runtime_operator {
   /// Sends a signal down the graph; an `end` only once.
   void send(const control& what);
 
+  /// Sends a marker with the rows of a read, once in so long; zero for never.
+  void mark_every(duration interval) { mark_every_ = interval; }
+
   /// Where it stands; the positions of splits that others read are empty.
   source_commit position() const;
   /// Tells the readers that `at` is durable.
@@ -84,6 +87,7 @@ class head : public runtime_operator {
   /// Fills the batch and `dead` from a reader that `open_reader` gave.
   virtual absl::StatusOr<read_state> read(split_cursor& reader, std::vector<dead_letter>& dead) = 0;
   virtual std::size_t rows_read() const = 0;
+  virtual std::uint64_t row_bytes_read() const = 0;
   /// Sends the batch, its positions numbered with `split`.
   virtual void deliver_rows(std::uint32_t split) = 0;
   virtual void signal_rows(const control& what) = 0;
@@ -96,6 +100,7 @@ class head : public runtime_operator {
     std::string final_position;  ///< Of an exhausted split.
     std::uint64_t last_turn = 0;
     std::uint64_t dropped = 0;  ///< As the reader told last.
+    std::uint64_t bytes = 0;    ///< The same.
     bool idle = false;
     bool ended = false;
   };
@@ -106,6 +111,8 @@ class head : public runtime_operator {
   void deliver(std::size_t split, read_state state);
   void send_dead_letters(std::size_t split);
   void send_tick();
+  bool looks_at_clock();
+  void send_marker(timestamp read_at);
   void count_dropped(one_split& of) const;
 
   source_base* source_ = nullptr;
@@ -118,6 +125,11 @@ class head : public runtime_operator {
   batch<dead_letter> dead_rows_;
   std::uint64_t turn_ = 0;
   bool end_sent_ = false;
+  duration mark_every_{0};
+  timestamp next_marker_ = timestamp_min;  ///< In processing time.
+  timestamp looked_at_ = timestamp_min;    ///< When the clock was looked at for markers.
+  std::int64_t reads_ = 0;                 ///< Since then.
+  std::int64_t looks_after_ = 0;           ///< So many reads.
 };
 
 template <class Description>
@@ -147,6 +159,7 @@ class source_head final : public head {
     return static_cast<split_reader<row>&>(reader).read(batch_rows_max, rows_, dead);
   }
   std::size_t rows_read() const override { return rows_.size(); }
+  std::uint64_t row_bytes_read() const override { return bytes_of(rows_); }
   void deliver_rows(std::uint32_t split) override {
     for (freshet::position& where : rows_.positions) where.split = split;
     out_.emit(rows_);

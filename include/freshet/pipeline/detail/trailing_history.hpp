@@ -10,6 +10,7 @@
 // amortised O(1) merges per span, or O(records in the span) for aggregates whose states grow.
 #pragma once
 
+#include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/record.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/block_folds.hpp>
@@ -57,6 +58,12 @@ class trailing_history {
   block_pool& pool() const { return *pool_; }
   /// How many records are kept one by one.
   std::size_t size() const { return records_.size(); }
+  /// What is neither in this object nor in the pool, if all records are like the last.
+  std::uint64_t owned_outside_pool() const {
+    const std::uint64_t lists = panes_.capacity() * sizeof(pane_list<Items>);
+    if (records_.empty()) return lists;
+    return lists + records_.size() * owned_bytes(records_.back().of_record);
+  }
 
   /// Puts a record in and returns its number. Records of one time stand in the order in which they
   /// were put in or, where they see each other, in that of their positions. `promised`: as in

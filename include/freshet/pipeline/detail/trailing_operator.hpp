@@ -15,6 +15,7 @@
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/ordered_buffer.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
+#include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/detail/trailing_history.hpp>
 #include <freshet/pipeline/detail/trailing_items.hpp>
 #include <freshet/pipeline/detail/trailing_plan.hpp>
@@ -29,6 +30,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -66,6 +68,17 @@ class trailing_operator final
   void open(const operator_context& context) override {
     this->runtime_operator::open(context);
     table_ = keyed_table<key, history_handle>(spread_over(context.groups));
+  }
+
+  std::optional<state_size> held_state() override {
+    meter_.look_at(table_, [](const history_handle& kept) { return kept->owned_outside_pool(); });
+    state_size all = table_meter<key, history_handle>::of(table_);
+    all.bytes += meter_.owned_by(table_.size()) + pool_.memory_bytes();
+    // Each key stands in the list of one deadline, if not in those of earlier ones that it
+    // outlived.
+    all.bytes += table_.size() * sizeof(due_key);
+    all += buffer_.held();
+    return all;
   }
 
   void consume(batch<T>& rows) override { take(rows); }
@@ -133,7 +146,7 @@ class trailing_operator final
   }
 
   void flush() override {
-    this->count_out(rows_.size());
+    this->count_out(rows_);
     this->out().emit(rows_);
     late_.emit(late_rows_);
   }
@@ -171,7 +184,7 @@ class trailing_operator final
   template <class Rows>
   void take(Rows& rows) {
     this->catch_up();
-    this->count_in(rows.size());
+    this->count_in(rows);
     std::size_t realigned = 0;
     if (plan_.options().emit == emit::on_arrival) {
       realigned = take_at_once(rows);
@@ -390,6 +403,7 @@ class trailing_operator final
   ordered_buffer<T> buffer_;
   block_pool pool_;  ///< Outlives the table.
   keyed_table<key, history_handle> table_;
+  table_meter<key, history_handle> meter_;
   std::map<timestamp, std::vector<due_key>> deadlines_;
   std::vector<turn> chunk_;
   std::vector<turn_record<T>> arrived_;

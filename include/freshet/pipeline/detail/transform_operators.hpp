@@ -46,7 +46,7 @@ class map_operator final : public unary_operator<T, Out> {
 
  private:
   void transform(const batch<T>& rows) {
-    this->count_in(rows.size());
+    this->count_in(rows);
     rows_.values.reserve(rows.size());
     std::size_t row = 0;
     try {
@@ -56,7 +56,7 @@ class map_operator final : public unary_operator<T, Out> {
     }
   }
   void send() {
-    this->count_out(rows_.size());
+    this->count_out(rows_);
     this->out().emit(rows_);
   }
 
@@ -70,7 +70,7 @@ class filter_operator final : public unary_operator<T, T> {
   explicit filter_operator(F f) : f_(std::move(f)) {}
 
   void consume(batch<T>& rows) override {
-    this->count_in(rows.size());
+    this->count_in(rows);
     std::size_t at = 0;
     try {
       rows.keep_rows([&](std::size_t row) {
@@ -80,7 +80,7 @@ class filter_operator final : public unary_operator<T, T> {
     } catch (...) {
       fail_in_user_function(this->context().place, rows.positions[at]);
     }
-    this->count_out(rows.size());
+    this->count_out(rows);
     this->out().emit(rows);
   }
 
@@ -127,7 +127,7 @@ class flat_map_operator final : public pausable_operator<T, Out>, private emitte
 
   bool move_to(timestamp) override { return true; }
   void flush() override {
-    this->count_out(rows_.size());
+    this->count_out(rows_);
     this->out().emit(rows_);
   }
 
@@ -160,13 +160,13 @@ template <class T>
 class pass_operator final : public unary_operator<T, T> {
  public:
   void consume(batch<T>& rows) override {
-    this->count_in(rows.size());
-    this->count_out(rows.size());
+    this->count_in(rows);
+    this->count_out(rows);
     this->out().emit(rows);
   }
   void share(const batch<T>& rows) override {
-    this->count_in(rows.size());
-    this->count_out(rows.size());
+    this->count_in(rows);
+    this->count_out(rows);
     this->out().share(rows);
   }
 };
@@ -220,12 +220,12 @@ class merge_operator final : public runtime_operator, public frontier_combiner {
     port_inlet(merge_operator& owner, std::size_t port) : owner_(owner), port_(port) {}
     void consume(batch<T>& rows) override {
       operator_counters& counters = *owner_.context().counters;
-      operator_counters::add(counters.records_in, rows.size());
+      counters.take(rows.size(), bytes_of(rows));
       if (!owner_.minimum_.counts(port_)) {
         operator_counters::add(counters.realigned,
                                raise_entry_frontiers(rows, owner_.minimum_.frontier()));
       }
-      operator_counters::add(counters.records_out, rows.size());
+      counters.give(rows.size(), bytes_of(rows));
       owner_.out_.emit(rows);
     }
     void signal(const control& what) override { owner_.signal(port_, what); }
@@ -257,6 +257,9 @@ class merge_operator final : public runtime_operator, public frontier_combiner {
           this->context().task->take_snapshot(*this);
           out_.signal(what);
         }
+        return;
+      case control::kind::latency_marker:
+        out_.signal(what);
         return;
       default:
         return;  // Signals of a source to its event_time end above a merge.

@@ -33,6 +33,10 @@ struct control {
     split_active,    ///< It is again, also without a record.
     barrier,         ///< Take a snapshot now.
     end,             ///< Nothing follows but barriers.
+    /// Measures the way from source number `split`, in which it was made at the processing time
+    /// `frontier`. Every one goes to every output and target, behind the rows before it, and says
+    /// nothing of time: not merged, not counted, in no checkpoint.
+    latency_marker,
   };
   kind what = kind::watermark;
   timestamp frontier = timestamp_min;

@@ -4,6 +4,7 @@
 // only panes need costs nothing where there are none.
 #pragma once
 
+#include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/pane.hpp>
 #include <freshet/window/assigner.hpp>
@@ -87,16 +88,24 @@ class window_list {
   const_iterator begin() const { return all_.begin() + static_cast<std::ptrdiff_t>(closed_); }
   const_iterator end() const { return all_.end(); }
   bool empty() const { return closed_ == all_.size(); }
+  std::size_t size() const { return all_.size() - closed_; }
+  /// What it owns: its memory, and what the windows own, if all are like the last.
+  std::uint64_t memory_bytes() const {
+    const std::uint64_t list = all_.capacity() * sizeof(window);
+    return empty() ? list : list + size() * owned_bytes(all_.back());
+  }
 
   iterator first_not_fired() {
     return std::partition_point(begin(), end(), [](const window& each) { return each.fired; });
   }
 
+  // What adds and drops windows keeps `count`, the number of windows in all lists, up to date.
+
   /// The window of exactly this span, or a new one.
-  window& at(const window_span& span) {
+  window& at(const window_span& span, std::size_t& count) {
     const iterator found = std::partition_point(
         begin(), end(), [&span](const window& each) { return each.span < span; });
-    return found != end() && found->span == span ? *found : *insert(found, span);
+    return found != end() && found->span == span ? *found : *insert(found, span, count);
   }
 
   /// The first window that overlaps `span`, or the end. \pre The windows are disjoint.
@@ -108,17 +117,20 @@ class window_list {
   }
 
   /// The window that `span` belongs to, grown by all that it touches, which `absorb(into, from)`
-  /// merges; or a new one. \pre The windows are disjoint, and stay so.
+  /// merges; or a new one. \pre The windows are disjoint, and stay so. Always inline: it has one
+  /// caller, and the call costs as much as the counting.
   template <class Absorb>
-  window& grow(const window_span& span, Absorb&& absorb) {
+  [[gnu::always_inline]] window& grow(const window_span& span, Absorb&& absorb,
+                                      std::size_t& count) {
     const iterator first = first_overlapping(span);
-    if (first == end()) return *insert(first_ending_after(span.begin), span);
+    if (first == end()) return *insert(first_ending_after(span.begin), span, count);
     window_span merged{std::min(first->span.begin, span.begin),
                        std::max(first->span.end, span.end)};
     iterator next = first + 1;
     for (; next != end() && overlap(next->span, span); ++next) {
       merged.end = std::max(merged.end, next->span.end);
       absorb(*first, *next);
+      --count;
     }
     all_.erase(first + 1, next);
     first->span = merged;
@@ -126,8 +138,8 @@ class window_list {
   }
 
   /// Drops the windows before `until`.
-  void close_before(iterator until) {
-    for (iterator each = begin(); each != until; ++each) *each = window{};
+  void close_before(iterator until, std::size_t& count) {
+    for (iterator each = begin(); each != until; ++each, --count) *each = window{};
     closed_ = static_cast<std::size_t>(until - all_.begin());
     if (2 * closed_ < all_.size()) return;
     all_.erase(all_.begin(), until);
@@ -162,7 +174,8 @@ class window_list {
     return std::partition_point(begin(), end(),
                                 [at](const window& each) { return each.span.end <= at; });
   }
-  iterator insert(iterator before, const window_span& span) {
+  iterator insert(iterator before, const window_span& span, std::size_t& count) {
+    ++count;
     window fresh;
     fresh.span = span;
     return all_.insert(before, std::move(fresh));

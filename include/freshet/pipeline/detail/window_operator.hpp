@@ -139,6 +139,7 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
   void merge(batch<Partial>& partials) {
     this->catch_up();
     std::uint64_t folded = 0;
+    const std::uint64_t arrived = bytes_of(partials);
     try {
       for (std::size_t row = 0; row < partials.size(); ++row) {
         Partial& each = partials.values[row];
@@ -149,10 +150,17 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
     } catch (...) {
       fail_in_user_function(this->context().place, "while partial aggregates were merged");
     }
-    this->count_in(folded);
+    this->context().counters->take(folded, arrived);
   }
 
   timestamp done() const { return this->watermark(); }
+
+  std::optional<state_size> held_state() override {
+    state_size all = kernel_.held_state();
+    all += {held_.size(), held_.capacity() * sizeof(held_record<T>)};
+    if (!held_.empty()) all.bytes += held_.size() * owned_bytes(held_.front().value);
+    return all;
+  }
 
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(window_operator_state<T>{this->watermark(), held_}), this->watermark());

@@ -146,6 +146,7 @@ class hand_head final : public head {
   }
 
   std::size_t rows_read() const override { return rows_.size(); }
+  std::uint64_t row_bytes_read() const override { return bytes_of(rows_); }
 
   void deliver_rows(std::uint32_t number) override {
     const std::uint32_t split = number % splits_per_source_max;
