@@ -72,6 +72,7 @@ batch<event> rows_of_keys(std::size_t first, std::size_t count) {
 /// An engine that has nothing but operators that are not done.
 struct resuming_engine final : detail::task_services {
   void defer(detail::runtime_operator& of) override { unfinished = &of; }
+  bool has_room() override { return true; }
   void take_snapshot(detail::runtime_operator&) override {}
   std::function<void()> waker() override { return {}; }
   timestamp now() const override { return tick(0); }
