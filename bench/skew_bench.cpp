@@ -1,10 +1,12 @@
 // Skewed streams on two cores: throughput and latency with and without rebalancing.
 //
-// Features per key and tumbling window (count, sum, mean, standard deviation, least and most) over
-// a stream in which one key has half of the records, or whose keys follow Zipf's law with exponent
-// 1.2. Four splits give records whose keys were drawn before, so that a record costs next to
-// nothing; counts and sums of all rows are compared with those of a plain loop over the same
-// records, and a run that has others gives no figure.
+// Features per key and tumbling window over a stream in which one key has half of the records, or
+// whose keys follow Zipf's law with exponent 1.2: light ones (count, sum, mean, standard deviation,
+// least and most), which cost about as much as reading and sending a record, so that both cores are
+// busy whoever has the hot key; and heavy ones (moments of logarithms and powers besides), with
+// which the task of the hot key is the bound. Four splits give records whose keys were drawn
+// before, so that a record costs next to nothing; counts and sums of all rows are compared with
+// those of a plain loop over the same records, and a run that has others gives no figure.
 //
 // Ways to run: one task; two tasks as they are (`never`); two tasks between which key groups move;
 // two tasks with that and with hot keys aggregated before they travel (`adaptive`), which is what a
@@ -209,6 +211,26 @@ double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
+auto light_features() {
+  return fr::aggregate("features", fr::count("count"), fr::sum("sum", &event::amount),
+                       fr::mean("mean", &event::amount), fr::stddev("stddev", &event::amount),
+                       fr::min("least", &event::amount), fr::max("most", &event::amount));
+}
+
+/// A power of the amount on a logarithmic scale; distinct for every `exponent`.
+auto scaled(double exponent) {
+  return [exponent](const event& e) {
+    return std::pow(std::log1p(static_cast<double>(e.amount)), exponent);
+  };
+}
+
+auto heavy_features() {
+  return fr::aggregate("features", fr::count("count"), fr::sum("sum", &event::amount),
+                       fr::stddev("s1", scaled(0.5)), fr::stddev("s2", scaled(1.5)),
+                       fr::stddev("s3", scaled(2.5)), fr::stddev("s4", scaled(3.5)),
+                       fr::mean("m1", scaled(0.7)), fr::mean("m2", scaled(1.7)));
+}
+
 struct measured {
   double events_per_second = 0;
   double cpu_ns = 0;  ///< Of an event.
@@ -225,17 +247,16 @@ struct way {
 };
 
 /// Nothing when the rows are wrong.
-std::optional<measured> by_pipeline(const setting& of, const way& how, const answer& expected) {
+template <class Query>
+std::optional<measured> by_pipeline(const setting& of, const way& how, const answer& expected,
+                                    const Query& query) {
   answer all;
   std::map<fr::timestamp, double> last_row_ms;
   fr::pipeline p("skew_bench");
   const steady::time_point start = steady::now();
   auto rows = p.from("events", skewed{of, start}) | fr::event_time(&event::at, fr::ascending{}) |
               fr::key_by(&event::key) |
-              fr::window(fr::tumbling{of.window}, {.pre_aggregate = how.when}) |
-              fr::aggregate("features", fr::count("count"), fr::sum("sum", &event::amount),
-                            fr::mean("mean", &event::amount), fr::stddev("stddev", &event::amount),
-                            fr::min("least", &event::amount), fr::max("most", &event::amount));
+              fr::window(fr::tumbling{of.window}, {.pre_aggregate = how.when}) | query;
   using row = decltype(rows)::value_type;
   rows | fr::to("answer", fr::callback([&](const row& each) {
                   all.add(each.key, each.window.begin, std::get<0>(each.values),
@@ -294,14 +315,16 @@ std::vector<line>& lines() {
 }
 
 /// \return false when rows are wrong.
-bool measure_latency(benchmark::State& state, line& to, const std::vector<std::uint32_t>& keys) {
+template <class Query>
+bool measure_latency(benchmark::State& state, line& to, const std::vector<std::uint32_t>& keys,
+                     const Query& query) {
   // Windows of 10 ms, for 3 s, of which the first half is left out: keys have to be found hot
   // first.
   to.load = to.events_per_second[1] * static_cast<double>(state.range(2)) / 100;
   const setting of{&keys, static_cast<std::uint64_t>(3 * to.load), to.load, 10ms, true};
   const answer expected = by_hand(of);
   for (std::size_t which = 1; which < way_count; ++which) {
-    auto found = by_pipeline(of, ways[which], expected);
+    auto found = by_pipeline(of, ways[which], expected, query);
     if (!found) return false;
     std::vector<double>& all = found->latency_ms;
     all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2));
@@ -311,18 +334,21 @@ bool measure_latency(benchmark::State& state, line& to, const std::vector<std::u
   return true;
 }
 
-/// \param range half_hot or zipf; keys; load of the latency run in percent.
-void skew(benchmark::State& state) {
+/// \param range half_hot or zipf; keys; load of the latency run in percent. `events`: of the
+/// unpaced runs.
+template <class Query>
+void skew(benchmark::State& state, const char* query_name, std::uint64_t events,
+          const Query& query) {
   const auto of_shape = static_cast<shape>(state.range(0));
   const auto keys = drawn_keys(of_shape, static_cast<std::uint32_t>(state.range(1)));
   // A million events per second of event time; two windows.
-  const setting of{&keys, 20'000'000, 1e6, 10s, false};
+  const setting of{&keys, events, 1e6, 10s, false};
   const answer expected = by_hand(of);
   std::array<std::vector<double>, way_count> events_per_second, cpu_ns, stood_ms;
   for (auto unused : state) {
     static_cast<void>(unused);
     for (std::size_t which = 0; which < way_count; ++which) {
-      const auto found = by_pipeline(of, ways[which], expected);
+      const auto found = by_pipeline(of, ways[which], expected, query);
       if (!found) {
         state.SkipWithError("the rows differ from those of a plain loop");
         return;
@@ -332,14 +358,14 @@ void skew(benchmark::State& state) {
       if (found->moves > 0) stood_ms[which].push_back(found->stood_ms);
     }
   }
-  line told{fmt::format("{}, {} keys", of_shape == shape::zipf ? "Zipf 1.2" : "half-hot key",
-                        state.range(1))};
+  line told{fmt::format("{}, {} keys, {}", of_shape == shape::zipf ? "Zipf 1.2" : "half-hot key",
+                        state.range(1), query_name)};
   for (std::size_t which = 0; which < way_count; ++which) {
     told.events_per_second[which] = median(events_per_second[which]);
     told.cpu_ns[which] = median(cpu_ns[which]);
     told.stood_ms[which] = median(stood_ms[which]);
   }
-  if (!measure_latency(state, told, keys)) {
+  if (!measure_latency(state, told, keys, query)) {
     state.SkipWithError("the rows of the paced run differ from those of a plain loop");
     return;
   }
@@ -356,7 +382,20 @@ void skew(benchmark::State& state) {
   lines().push_back(told);
 }
 
-BENCHMARK(skew)
+void light(benchmark::State& state) {
+  skew(state, "light", 20'000'000, light_features());
+}
+void heavy(benchmark::State& state) {
+  skew(state, "heavy", 5'000'000, heavy_features());
+}
+
+BENCHMARK(heavy)
+    ->ArgNames({"zipf", "keys", "load"})
+    ->ArgsProduct({{0, 1}, {100, 10'000, 1'000'000}, {90}})
+    ->Iterations(3)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(light)
     ->ArgNames({"zipf", "keys", "load"})
     ->ArgsProduct({{0, 1}, {100, 10'000, 1'000'000}, {90}})
     ->Iterations(3)
@@ -365,7 +404,7 @@ BENCHMARK(skew)
 
 void print_table() {
   if (lines().empty()) return;
-  constexpr const char* row = "{:<24}{:<10}{:>9}{:>8}{:>9}{:>9}{:>9}{:>8}{:>9}{:>10}\n";
+  constexpr const char* row = "{:<32}{:<10}{:>9}{:>8}{:>9}{:>9}{:>9}{:>8}{:>9}{:>10}\n";
   fmt::print("\n");
   fmt::print(row, "", "", "M/s", "ratio", "CPU ns", "load M/s", "p50 ms", "ratio", "p99 ms",
              "stood ms");
