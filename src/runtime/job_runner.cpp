@@ -372,7 +372,7 @@ void job_runner::look_for_work() {
     obey_request();
   } else if (checkpointer_.enabled() && options_.clock() >= next_commit_) {
     if (counters_.activity() != activity_committed_) {
-      begin_commit(false, false);
+      begin_commit(false, false, rebalancing_->propose());
     } else {
       next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
     }

@@ -9,6 +9,7 @@
 
 #include <freshet/pipeline/run_options.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
