@@ -30,7 +30,9 @@ set(freshet_threaded_folders runtime simulation)
 
 function(freshet_save_compile_time target folder)
   if(NOT folder IN_LIST freshet_optimised_folders)
-    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    # With less inlining g++ 12 takes empty structs for values that nobody has set.
+    target_compile_options(${target} PRIVATE
+      $<$<CONFIG:Release>:-O1> $<$<CONFIG:Release>:-Wno-maybe-uninitialized>)
   endif()
   if("undefined" IN_LIST FRESHET_SANITIZE AND NOT folder IN_LIST freshet_fully_checked_folders)
     target_compile_options(${target} PRIVATE -fno-sanitize=null,alignment,vptr,object-size)

@@ -116,9 +116,21 @@ absl::Status job_runner::check_options() const {
   return absl::OkStatus();
 }
 
+void job_runner::limit_parallelism() {
+  const std::size_t asked = options_.parallelism;
+  options_.parallelism = usable_parallelism(options_.scheduler, asked);
+  if (options_.parallelism == asked) return;
+  summary_.warnings.push_back(fmt::format(
+      "parallelism is {}, and there {} {} core{}: keys are shared by as many tasks, because more "
+      "only cost; thread_pool({}) has {} all the same",
+      asked, options_.parallelism == 1 ? "is" : "are", options_.parallelism,
+      options_.parallelism == 1 ? "" : "s", asked, asked));
+}
+
 absl::Status job_runner::open() {
   started_ = std::chrono::steady_clock::now();
   if (absl::Status wrong = check_options(); !wrong.ok()) return wrong;
+  limit_parallelism();
   if (absl::Status wrong = checkpointer_.open(); !wrong.ok()) return wrong;
   try {
     const inside_mark mark;
@@ -487,7 +499,9 @@ void job_runner::summarize() {
       std::find(unpromised.begin(), unpromised.end(), by_clock) == unpromised.end()) {
     unpromised.emplace_back(by_clock);
   }
-  if (scheduler_) summary_.warnings = scheduler_->warnings();
+  if (scheduler_) {
+    for (std::string& what : scheduler_->warnings()) summary_.warnings.push_back(std::move(what));
+  }
   if (!summary_.nothing_to_do) summary_.guarantee = tasks_->guarantee(checkpointer_.enabled());
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;
   summary_.seconds = passed.count();

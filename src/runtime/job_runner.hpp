@@ -93,6 +93,7 @@ class job_runner final : private supervisor {
   void note_failed(std::exception_ptr why) override;
 
   absl::Status check_options() const;
+  void limit_parallelism();
   template <class Work>
   absl::Status guarded(Work work);
   void end(absl::Status result);

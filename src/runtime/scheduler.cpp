@@ -14,12 +14,6 @@ namespace freshet::detail {
 
 namespace {
 thread_local bool running_operators = false;
-
-/// More threads than cores would only take turns.
-std::size_t pool_threads(const scheduling& how, std::size_t parallelism) {
-  if (how.threads != 0) return how.threads;
-  return std::min(parallelism, std::max<std::size_t>(1, std::thread::hardware_concurrency()));
-}
 }  // namespace
 
 bool inside_pipeline();
@@ -32,6 +26,11 @@ inside_mark::~inside_mark() {
   running_operators = before_;
 }
 
+std::size_t usable_parallelism(const scheduling& how, std::size_t parallelism) {
+  if (how.is != scheduling::kind::thread_pool || how.threads != 0) return parallelism;
+  return std::min(parallelism, std::max<std::size_t>(1, std::thread::hardware_concurrency()));
+}
+
 std::unique_ptr<scheduler> make_scheduler(const scheduling& how, std::size_t parallelism,
                                           std::shared_ptr<wake_signal> signal, bool polls) {
   switch (how.is) {
@@ -39,8 +38,8 @@ std::unique_ptr<scheduler> make_scheduler(const scheduling& how, std::size_t par
       return std::make_unique<simulating_scheduler>(how.seed, std::move(signal));
     case scheduling::kind::thread_pool:
       if (parallelism > 1) {
-        return std::make_unique<pool_scheduler>(pool_threads(how, parallelism), std::move(signal),
-                                                polls);
+        return std::make_unique<pool_scheduler>(how.threads == 0 ? parallelism : how.threads,
+                                                std::move(signal), polls);
       }
       break;
     case scheduling::kind::tbb_arena:

@@ -9,6 +9,7 @@
 
 #include <freshet/pipeline/scheduling.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -41,6 +42,10 @@ class scheduler : public task_waker {
   /// What was found to be other than asked for: sentences. After `run`.
   virtual std::vector<std::string> warnings() const { return {}; }
 };
+
+/// How many tasks an operator should have where so many were asked for: a pool that is left to
+/// itself has no more threads than there are cores, and more tasks than threads would only cost.
+std::size_t usable_parallelism(const scheduling& how, std::size_t parallelism);
 
 /// `signal`: that of the job, which wakes the supervising thread. `polls`: processing time is not
 /// the system's, so that deadlines are looked at every millisecond.

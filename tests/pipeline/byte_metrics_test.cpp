@@ -32,7 +32,8 @@ const auto nothing = [](const auto&) {};
 
 fr::run_summary summary_of(fr::pipeline& p, std::size_t parallelism) {
   fr::run_summary summary;
-  REQUIRE(p.run({.parallelism = parallelism}, &summary).ok());
+  REQUIRE(p.run({.parallelism = parallelism, .scheduler = fr::thread_pool(parallelism)}, &summary)
+              .ok());
   return summary;
 }
 

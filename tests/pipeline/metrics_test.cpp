@@ -56,7 +56,7 @@ TEST_CASE("the tasks of a job share the load, and say how far they have come",
   c.push(5000);
   c.in.close();
   fr::run_summary summary;
-  REQUIRE(c.p.run({.parallelism = 3}, &summary).ok());
+  REQUIRE(c.p.run({.parallelism = 3, .scheduler = fr::thread_pool(3)}, &summary).ok());
   const fr::job_metrics& all = summary.metrics;
   REQUIRE(tasks_of(all, "from 'events'").size() == 1);
   REQUIRE(tasks_of(all, "to 'rows'").size() == 1);

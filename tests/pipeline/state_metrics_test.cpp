@@ -196,7 +196,7 @@ TEST_CASE("the state of an operator is that of all its tasks, also after a stop"
   p.from("in", in) | fr::event_time(&event::at, fr::ascending{}) | fr::key_by(&event::key) |
       fr::window(fr::tumbling{ticks_long(100)}, {.pre_aggregate = when}) |
       fr::aggregate("w", fr::count("n")) | fr::to("rows", fr::callback([](const auto&) {}));
-  auto job = p.start({.parallelism = parallelism});
+  auto job = p.start({.parallelism = parallelism, .scheduler = fr::thread_pool(parallelism)});
   REQUIRE(job.ok());
   const auto entries = [&] { return job->metrics().of("window", "w").state_entries; };
   const auto push = [&](std::int64_t at, int keys) {

@@ -62,7 +62,7 @@ TEST_CASE("a view shows the windows of a key that are not closed, and how far th
   //   a  a       a b       a
   for (const std::size_t parallelism : {1U, 3U}) {
     counting c;
-    auto job = c.p.start({.parallelism = parallelism});
+    auto job = c.p.start({.parallelism = parallelism, .scheduler = fr::thread_pool(parallelism)});
     REQUIRE(job.ok());
     const auto view = job->view<counting::row>("seconds");
     REQUIRE(view.ok());

@@ -27,6 +27,7 @@ constexpr duration apart = 10ms;
 run_options in_parallel(std::size_t parallelism) {
   run_options options;
   options.parallelism = parallelism;
+  options.scheduler = thread_pool(parallelism);
   options.max_drift = max_drift;
   options.channel_batches = 1;  // What is under way has been read as well.
   return options;

@@ -28,6 +28,7 @@ constexpr std::size_t channel_batches = 2;
 run_options in_parallel(std::size_t parallelism) {
   run_options options;
   options.parallelism = parallelism;
+  options.scheduler = thread_pool(parallelism);
   options.channel_batches = channel_batches;
   return options;
 }

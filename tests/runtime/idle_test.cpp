@@ -81,6 +81,7 @@ TEST_CASE("a source that has nothing is not read while another is busy", "[runti
       to("busy", callback(sink_function([&](const reading&) { ++busy_rows; })));
   run_options options;
   options.parallelism = parallelism;
+  options.scheduler = thread_pool(parallelism);
   auto job = p.start(options);
   REQUIRE(job.ok());
   // Once to find out that there is nothing, in hundreds of slices.
@@ -108,6 +109,7 @@ TEST_CASE("rows of a source that falls silent arrive without anything that follo
       to("quiet", callback(sink_function([&](const reading&) { ++rows; })));
   run_options options;
   options.parallelism = parallelism;
+  options.scheduler = thread_pool(parallelism);
   options.flush_after = std::chrono::hours(1);  // It is not the clock that sends them.
   auto job = p.start(options);
   REQUIRE(job.ok());

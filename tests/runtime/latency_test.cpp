@@ -22,7 +22,9 @@ using namespace std::chrono_literals;
 namespace {
 
 run_options with_markers(std::size_t parallelism) {
-  run_options options{.parallelism = parallelism, .latency_markers = duration{1}};
+  run_options options{.parallelism = parallelism,
+                      .scheduler = thread_pool(parallelism),
+                      .latency_markers = duration{1}};
   options.clock = [looks = std::make_shared<std::atomic<std::int64_t>>(0)] {
     return timestamp(duration(looks->fetch_add(1)));
   };
@@ -98,7 +100,8 @@ TEST_CASE("markers take the time for which a sink stands still", "[runtime][late
   const counter reads = counts();
   gate stands;
   testing::manual_clock clock;
-  run_options options{.parallelism = parallelism, .channel_batches = 1};
+  run_options options{
+      .parallelism = parallelism, .scheduler = thread_pool(parallelism), .channel_batches = 1};
   options.clock = clock;
   std::uint64_t arrived = 0;
   std::uint64_t made = 0;
@@ -132,7 +135,7 @@ TEST_CASE("a clock that stands still makes one marker in each task, of no length
   const counter reads = counts();
   pipeline p("still");
   compose(p, 3, reads);
-  run_options options{.parallelism = 3};
+  run_options options{.parallelism = 3, .scheduler = thread_pool(3)};
   options.clock = testing::manual_clock();
   run_summary summary;
   REQUIRE(p.run(options, &summary).ok());

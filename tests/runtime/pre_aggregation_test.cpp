@@ -135,6 +135,7 @@ TEST_CASE("keys that become hot and cool down again change no row, with threads,
   for (const std::size_t parallelism : {2U, 3U}) {
     fr::run_options how;
     how.parallelism = parallelism;
+    how.scheduler = fr::thread_pool(parallelism);
     const outcome found = outcome_of(splits, windows, {}, fr::pre_aggregation::adaptive, how);
     REQUIRE(found.rows == wanted.rows);
     REQUIRE(found.late == wanted.late);

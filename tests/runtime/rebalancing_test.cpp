@@ -65,6 +65,7 @@ struct numbering {
 run_options options_of(std::size_t parallelism) {
   run_options options;
   options.parallelism = parallelism;
+  options.scheduler = thread_pool(parallelism);
   return options;
 }
 

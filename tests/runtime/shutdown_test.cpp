@@ -19,6 +19,7 @@ reading as_it_is(const reading& each) {
 run_options in_parallel(std::size_t parallelism) {
   run_options options;
   options.parallelism = parallelism;
+  options.scheduler = thread_pool(parallelism);
   options.channel_batches = 2;
   return options;
 }

@@ -188,7 +188,8 @@ std::string vary_schedule(run_options& options, const way& how, std::size_t open
                             : one_of<std::size_t>(random, {1, 2, 3, 4, 5});
   options.latency_markers = duration{one_of<std::int64_t>(random, {0, 1, 30})};
   if (how.parallelism == 1) return "in the calling thread";
-  options.scheduler = how.threads ? thread_pool() : simulation(how.seed + opening);
+  options.scheduler =
+      how.threads ? thread_pool(options.parallelism) : simulation(how.seed + opening);
   options.flush_after = duration{one_of<std::int64_t>(random, {0, 10, 1000})};
   options.max_drift = duration{one_of<std::int64_t>(random, {0, 10, 60'000'000})};
   options.channel_batches = one_of<std::size_t>(random, {1, 2, 8});
