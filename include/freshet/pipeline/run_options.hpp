@@ -44,7 +44,7 @@ struct checkpoint_options {
 
 struct run_options {
   /// How many tasks share the keys of an operator, and how many threads run tasks: 1 to 128. With 1
-  /// the whole job is one task, in one thread.
+  /// the whole job is one task, in one thread. `thread_pool()` has no more than there are cores.
   std::size_t parallelism = 1;
   /// Who runs the tasks.
   scheduling scheduler = thread_pool();

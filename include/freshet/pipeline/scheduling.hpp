@@ -27,8 +27,9 @@ struct scheduling {
 };
 
 /// Threads of the job's own, which sleep while there is nothing to do. The default.
-/// \param threads  at most 128; 0: as many as `run_options::parallelism`, but not more than there
-///                 are cores. More of them gain something only where functions wait for something.
+/// \param threads  at most 128; 0: as many as `run_options::parallelism`, but neither threads nor
+///                 tasks of an operator are more than there are cores. More of them gain something
+///                 only where functions wait for something.
 inline scheduling thread_pool(std::size_t threads = 0) {
   return {scheduling::kind::thread_pool, 0, nullptr, threads};
 }
