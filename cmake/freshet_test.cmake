@@ -19,10 +19,10 @@ set(freshet_test_environment
 
 # Programs full of pipelines are templates, whose compilation is most of the time that the tests
 # take. Release compiles them with -O1, a quarter faster, but for the simulation, which has most to
-# run; examples and benchmarks have the full -O2. UndefinedBehaviorSanitizer leaves out of them the
-# checks of each access by pointer, which take a third of the time: AddressSanitizer notices null
-# pointers as well, and what deals with raw bytes is in the library and in the folders below, which
-# are checked in full.
+# run; examples and benchmarks have the full -O2. With AddressSanitizer they are not optimised at
+# all, which halves the time. UndefinedBehaviorSanitizer leaves out of them the checks of each access
+# by pointer, which take a third of it: AddressSanitizer notices null pointers as well, and what
+# deals with raw bytes is in the library and in the folders below, which are checked in full.
 set(freshet_optimised_folders simulation)
 set(freshet_fully_checked_folders core sketch state)
 
@@ -33,6 +33,9 @@ function(freshet_save_compile_time target folder)
     # With less inlining g++ 12 takes empty structs for values that nobody has set.
     target_compile_options(${target} PRIVATE
       $<$<CONFIG:Release>:-O1> $<$<CONFIG:Release>:-Wno-maybe-uninitialized>)
+    if("address" IN_LIST FRESHET_SANITIZE)
+      target_compile_options(${target} PRIVATE -O0)
+    endif()
   endif()
   if("undefined" IN_LIST FRESHET_SANITIZE AND NOT folder IN_LIST freshet_fully_checked_folders)
     target_compile_options(${target} PRIVATE -fno-sanitize=null,alignment,vptr,object-size)
