@@ -13,6 +13,8 @@ constexpr std::size_t looks_first = 2;
 constexpr int looks_after = 4;
 /// A move may stop its tasks for this part of the time.
 constexpr int time_between = 20;
+/// Longer intervals are as good as endless, and may overflow the clock that they are measured with.
+constexpr duration looks_rarest = std::chrono::years(1);
 /// Fewer rows than these say nothing.
 constexpr std::uint64_t rows_min = 10'000;
 
@@ -21,7 +23,7 @@ constexpr std::uint64_t rows_min = 10'000;
 rebalancing::rebalancing(const plan& of, const std::vector<task*>& tasks,
                          const run_options& options)
     : tasks_(tasks),
-      every_(options.rebalance_every),
+      every_(std::min<duration>(options.rebalance_every, looks_rarest)),
       draws_moves_(options.scheduler.is == scheduling::kind::simulation),
       draws_(static_cast<std::uint32_t>(options.scheduler.seed + 7)),
       looked_(clock::now()),

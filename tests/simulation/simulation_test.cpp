@@ -2,7 +2,7 @@
 // size, no pause, no kill and no stop changes a row, a late record, a counter, or the order of the
 // rows of a key where it is promised.
 //
-// A seed makes all of it: five runs in different ways. One that has failed runs alone:
+// A seed makes all of it: thirteen runs in different ways. One that has failed runs alone:
 //
 //     FRESHET_SIMULATION_SEED=1234 freshet_simulation_tests "one seed*"
 //
