@@ -77,7 +77,7 @@ TEST_CASE("a task whose sink stands still is busy, and those above it are blocke
           "[pipeline][metrics]") {
   counted_keys c;
   c.open = false;
-  auto job = c.p.start({.parallelism = 2, .channel_batches = 1});
+  auto job = c.p.start({.parallelism = 2, .scheduler = fr::thread_pool(2), .channel_batches = 1});
   REQUIRE(job.ok());
   std::thread producer([&] { c.push(50'000); });
   // Rows of one task fill the channel to the sink, until no window fires any more.

@@ -45,7 +45,7 @@ fr::run_summary run_skewed(Name name, fr::pre_aggregation when) {
       fr::window(fr::tumbling{ticks_long(100'000)}, {.pre_aggregate = when}) |
       fr::aggregate("w", fr::count("n")) | fr::to("out", fr::callback([](const auto&) {}));
   fr::run_summary summary;
-  REQUIRE(p.run({.parallelism = 2}, &summary).ok());
+  REQUIRE(p.run({.parallelism = 2, .scheduler = fr::thread_pool(2)}, &summary).ok());
   return summary;
 }
 

@@ -62,6 +62,19 @@ struct numbering {
   }
 };
 
+/// Takes so long that whoever has keys has far more to do than those that read, on any machine.
+void take_long() {
+  for (int i = 0; i < 3000; ++i) asm volatile("");
+}
+
+struct slow_numbering : numbering {
+  template <class Context>
+  void process(const reading& row, state& of, Context& context) const {
+    take_long();
+    numbering::process(row, of, context);
+  }
+};
+
 run_options options_of(std::size_t parallelism) {
   run_options options;
   options.parallelism = parallelism;
@@ -104,13 +117,16 @@ TEST_CASE("key groups leave a task that is busier than the others", "[runtime][r
   pipeline p("skewed");
   std::int64_t seen = 0;
   p.from("numbers", skewed_source(2, endless, 5000, enough)) | key_by(&reading::key) |
-      process<numbered>("count", numbering{}) |
+      process<numbered>("count", slow_numbering{}) |
       to("seen", callback([&seen](const numbered&) { ++seen; }));
   run_options options = options_of(2);
   options.rebalance_every = 10ms;
   absl::StatusOr<job> started = p.start(options);
   REQUIRE(started.ok());
-  until([&] { return started->metrics().moves > 0; });
+  until([&] {
+    REQUIRE_FALSE(started->wait_for(0us));
+    return started->metrics().moves > 0;
+  });
   enough->store(true);
   REQUIRE(started->wait().ok());
   const run_summary summary = started->summary();
@@ -151,7 +167,10 @@ TEST_CASE("views find their keys while groups move", "[runtime][rebalancing]") {
   const auto rows = p.from("numbers", skewed_source(2, endless, 50, enough)) |
                     event_time(&reading::at, ascending{}) | key_by(&reading::key) |
                     window(tumbling{24h}, {.pre_aggregate = pre_aggregation::never}) |
-                    aggregate("all", count("n"));
+                    aggregate("all", count("n"), sum("slow", [](const reading& each) {
+                                take_long();
+                                return each.number;
+                              }));
   rows | to("seen", callback([](const auto&) {}));
   run_options options = options_of(3);
   options.rebalance_every = 1ms;
@@ -164,6 +183,7 @@ TEST_CASE("views find their keys while groups move", "[runtime][rebalancing]") {
   std::vector<std::int64_t> keys;
   for (std::int64_t key = 0; key <= 50; ++key) keys.push_back(key);
   for (int round = 0; round < 200 || started->metrics().moves < 1; ++round) {
+    REQUIRE_FALSE(started->wait_for(0us));
     const auto read = view->get(keys);
     INFO(read.status().ToString());
     REQUIRE(read.ok());
