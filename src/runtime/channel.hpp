@@ -58,6 +58,8 @@ class channel final : public channel_end {
   // The receiver's side.
   std::optional<message> take();
   bool empty() const { return queue_.read_available() == 0; }
+  /// How many messages could be taken now.
+  std::size_t waiting() const { return queue_.read_available(); }
   /// Gives a batch back to be filled again.
   void give_back(std::unique_ptr<carried_rows> rows);
 

@@ -2,6 +2,7 @@
 
 #include <freshet/state/rocksdb.hpp>
 
+#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -176,6 +177,16 @@ void snapshot_draft::add(snapshot_draft other) {
   changes.insert(changes.end(), std::make_move_iterator(other.changes.begin()),
                  std::make_move_iterator(other.changes.end()));
   for (auto& [node, of_node] : other.instances) instances[node].merge(std::move(of_node));
+}
+
+void snapshot_draft::add_older(snapshot_draft other) {
+  if (other.changes.empty()) return;
+  absl::flat_hash_set<std::string_view> known;
+  for (const state_change& each : changes) known.insert(each.key);
+  std::erase_if(other.changes,
+                [&known](const state_change& each) { return known.contains(each.key); });
+  changes.insert(changes.end(), std::make_move_iterator(other.changes.begin()),
+                 std::make_move_iterator(other.changes.end()));
 }
 
 std::string state_identity(const node& of) {

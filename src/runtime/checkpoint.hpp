@@ -37,6 +37,9 @@ class snapshot_draft {
   /// Takes what the barrier has collected on another way. \pre no instance of an operator is in
   /// both.
   void add(snapshot_draft other);
+  /// Takes the changes of an earlier one that was never committed, but for those of rows that have
+  /// changed again.
+  void add_older(snapshot_draft other);
 
   std::vector<state_change> changes;
   /// By node, then by the number of the instance.

@@ -1,5 +1,6 @@
 #include "commit_coordinator.hpp"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -20,16 +21,58 @@ commit_coordinator::commit_coordinator(const graph& of, checkpointer& checkpoint
   }
 }
 
-void commit_coordinator::begin(bool last, bool stops) {
+void commit_coordinator::begin(bool last, bool stops, bool moves) {
   phase_ = phase::collecting;
   last_ = last;
+  needed_ = last || stops || moves;
+  abandoned_ = false;
+  ++barrier_;
   for (task* each : tasks_) {
     if (!each->has_sources()) continue;
-    each->post([each, stops] {
+    each->post([each, stops, number = barrier_] {
       if (stops) each->stop_reading();
-      each->begin_snapshot();
+      each->begin_snapshot(number);
     });
   }
+}
+
+bool commit_coordinator::can_abandon() {
+  return phase_ == phase::collecting && !needed_ && !all_collected();
+}
+
+void commit_coordinator::abandon() {
+  phase_ = phase::abandoning;
+  for (task* each : tasks_) {
+    each->post([each, number = barrier_, into = collected_, wake = signal_] {
+      each->abandon_barrier(number);
+      {
+        const std::lock_guard lock(into->mutex);
+        ++into->gave_up;
+      }
+      wake->notify();
+    });
+  }
+}
+
+/// From then on no task hands anything in for that barrier.
+bool commit_coordinator::all_gave_up() {
+  const std::lock_guard lock(collected_->mutex);
+  if (collected_->gave_up < tasks_.size()) return false;
+  collected_->gave_up = 0;
+  return true;
+}
+
+/// What was handed in counts as saved where it came from: the next commit has to have it.
+void commit_coordinator::keep_collected() {
+  std::vector<task_snapshot> parts;
+  {
+    const std::lock_guard lock(collected_->mutex);
+    parts.swap(collected_->snapshots);
+  }
+  snapshot_draft newer;
+  for (task_snapshot& part : parts) newer.add(std::move(part.draft));
+  newer.add_older(std::move(kept_));
+  kept_ = std::move(newer);
 }
 
 bool commit_coordinator::all_collected() {
@@ -41,6 +84,12 @@ bool commit_coordinator::advance() {
   if (phase_ == phase::collecting && all_collected()) {
     commit();
     publish();
+  }
+  if (phase_ == phase::abandoning && all_gave_up()) {
+    keep_collected();
+    phase_ = phase::none;
+    abandoned_ = true;
+    return true;
   }
   if (phase_ != phase::publishing) return false;
   {
@@ -61,6 +110,8 @@ void commit_coordinator::commit() {
   }
   sources_ = merge_positions(parts);
   sinks_.clear();
+  alignment_ = duration::zero();
+  held_batches_ = 0;
   std::map<node_id, counter_record> counters;
   snapshot_draft draft;
   for (task_snapshot& part : parts) {
@@ -72,7 +123,10 @@ void commit_coordinator::commit() {
       if (!is_new) add_counts(known->second, counts);
     }
     draft.add(std::move(part.draft));
+    alignment_ = std::max(alignment_, part.alignment);
+    held_batches_ += part.held_batches;
   }
+  draft.add_older(std::exchange(kept_, {}));
   bytes_written_ = 0;
   for (const state_change& each : draft.changes) {
     bytes_written_ += each.key.size() + (each.value ? each.value->size() : 0);

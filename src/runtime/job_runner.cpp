@@ -39,6 +39,9 @@ job_runner::job_runner(graph_handle graph, run_options options)
       checkpointer_(*graph_, options_),
       signal_(std::make_shared<wake_signal>(options.clock != nullptr)) {
   graph_->freeze();
+  if (options_.scheduler.is == scheduling::kind::simulation) {
+    abandoning_draws_.emplace(static_cast<std::uint32_t>(options_.scheduler.seed + 11));
+  }
   for (const node& each : graph_->nodes()) {
     summary_.unpromised.insert(summary_.unpromised.end(), each.unpromised.begin(),
                                each.unpromised.end());
@@ -102,6 +105,11 @@ absl::Status job_runner::check_options() const {
     return absl::InvalidArgumentError(
         fmt::format("{}: checkpoint.every {} is not positive; give a positive duration", place,
                     to_text(options_.checkpoint.every)));
+  }
+  if (options_.checkpoint.alignment_limit <= duration::zero()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: checkpoint.alignment_limit {} is not positive; give a positive duration",
+                    place, to_text(options_.checkpoint.alignment_limit)));
   }
   if (options_.resume == resume::required && !checkpointer_.enabled()) {
     return absl::InvalidArgumentError(
@@ -361,15 +369,48 @@ void job_runner::note_committed() {
         std::max(took.count(), checkpoint_longest_.load(std::memory_order_relaxed)),
         std::memory_order_relaxed);
     checkpoint_bytes_.store(commits_->bytes_written(), std::memory_order_relaxed);
+    note_alignment();
   }
   next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
+}
+
+void job_runner::note_alignment() {
+  const auto raise = [](auto& most, auto to) {
+    most.store(std::max(to, most.load(std::memory_order_relaxed)), std::memory_order_relaxed);
+  };
+  const duration::rep took = commits_->alignment().count();
+  alignment_last_.store(took, std::memory_order_relaxed);
+  raise(alignment_longest_, took);
+  alignment_batches_last_.store(commits_->held_batches(), std::memory_order_relaxed);
+  raise(alignment_batches_most_, commits_->held_batches());
+}
+
+duration job_runner::alignment_limit() const {
+  // Longer waits are as good as endless, and may overflow the clock that they are measured with.
+  return std::min<duration>(options_.checkpoint.alignment_limit, std::chrono::years(100));
+}
+
+/// Gives a checkpoint up whose barriers have been on their way for too long.
+void job_runner::abandon_when_due() {
+  if (!checkpointer_.enabled() || !commits_->can_abandon()) return;
+  const bool due = abandoning_draws_
+                       ? looks_left_ && (*looks_left_)-- == 0
+                       : std::chrono::steady_clock::now() - commit_began_ >= alignment_limit();
+  if (!due) return;
+  checkpoints_abandoned_.fetch_add(1, std::memory_order_relaxed);
+  commits_->abandon();
 }
 
 supervisor::verdict job_runner::supervise() {
   rethrow_failure();
   give_up_when_due();
   if (!commits_->under_way()) look_for_work();
+  abandon_when_due();
   if (!commits_->under_way() || !advance_commit()) return verdict::go_on;
+  if (commits_->abandoned()) {
+    next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
+    return verdict::go_on;
+  }
   note_committed();
   return ending_ ? verdict::stop : verdict::go_on;
 }
@@ -445,6 +486,10 @@ std::optional<duration> job_runner::sleep_at_most() const {
         std::max(duration::zero(),
                  std::chrono::ceil<duration>(*give_up_at_ - std::chrono::steady_clock::now()));
   }
+  if (checkpointer_.enabled() && commits_->can_abandon()) {
+    const auto left = alignment_limit() - (std::chrono::steady_clock::now() - commit_began_);
+    at_most = shorter(at_most, std::max(duration::zero(), std::chrono::ceil<duration>(left)));
+  }
   if (commits_->under_way()) return at_most;
   if (const auto looks = rebalancing_->sleep_at_most()) at_most = shorter(at_most, *looks);
   if (!checkpointer_.enabled()) return at_most;
@@ -455,7 +500,11 @@ void job_runner::begin_commit(bool last, bool stops, std::shared_ptr<key_group_m
   tasks_->set_move(std::move(move));
   activity_committing_ = counters_.activity();
   commit_began_ = std::chrono::steady_clock::now();
-  commits_->begin(last, stops);
+  if (abandoning_draws_) {
+    looks_left_.reset();
+    if ((*abandoning_draws_)() % 4 == 0) looks_left_ = (*abandoning_draws_)() % 16;
+  }
+  commits_->begin(last, stops, tasks_->moves());
 }
 
 job_metrics job_runner::metrics() const {
@@ -464,6 +513,11 @@ job_metrics job_runner::metrics() const {
   all.checkpoint_last = duration(checkpoint_last_.load(std::memory_order_relaxed));
   all.checkpoint_longest = duration(checkpoint_longest_.load(std::memory_order_relaxed));
   all.checkpoint_bytes = checkpoint_bytes_.load(std::memory_order_relaxed);
+  all.checkpoints_abandoned = checkpoints_abandoned_.load(std::memory_order_relaxed);
+  all.alignment_last = duration(alignment_last_.load(std::memory_order_relaxed));
+  all.alignment_longest = duration(alignment_longest_.load(std::memory_order_relaxed));
+  all.alignment_batches_last = alignment_batches_last_.load(std::memory_order_relaxed);
+  all.alignment_batches_most = alignment_batches_most_.load(std::memory_order_relaxed);
   const std::lock_guard lock(ended_mutex_);
   if (ended_ || tasks_ == nullptr) return all;
   for (task* each : tasks_->tasks()) {

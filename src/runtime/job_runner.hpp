@@ -29,6 +29,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <set>
 #include <string_view>
 #include <thread>
@@ -112,6 +113,9 @@ class job_runner final : private supervisor {
   void add_key_groups(job_metrics& to) const;
   bool advance_commit();
   void note_committed();
+  void note_alignment();
+  void abandon_when_due();
+  duration alignment_limit() const;
   bool step_all();
   void summarize();
 
@@ -135,6 +139,13 @@ class job_runner final : private supervisor {
   std::atomic<duration::rep> checkpoint_last_{0};
   std::atomic<duration::rep> checkpoint_longest_{0};
   std::atomic<std::uint64_t> checkpoint_bytes_{0};
+  std::atomic<std::uint64_t> checkpoints_abandoned_{0};
+  std::atomic<duration::rep> alignment_last_{0};
+  std::atomic<duration::rep> alignment_longest_{0};
+  std::atomic<std::uint64_t> alignment_batches_last_{0};
+  std::atomic<std::uint64_t> alignment_batches_most_{0};
+  std::optional<std::minstd_rand> abandoning_draws_;  ///< Of a simulation.
+  std::optional<std::uint32_t> looks_left_;  ///< There: so many later the checkpoint is abandoned.
   std::chrono::steady_clock::time_point commit_began_;
   std::chrono::steady_clock::time_point started_;
   timestamp next_commit_;  ///< In processing time.

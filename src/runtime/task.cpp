@@ -243,9 +243,8 @@ void task::run_posted() {
 
 bool task::serve() {
   run_posted();
-  if (!barrier_wanted_ || !unfinished_.empty() || !outputs_have_room()) return false;
-  barrier_wanted_ = false;
-  pass_barrier();
+  if (barrier_wanted_ == 0 || !unfinished_.empty() || !outputs_have_room()) return false;
+  pass_barrier(std::exchange(barrier_wanted_, 0));
   return true;
 }
 
@@ -409,8 +408,7 @@ bool task::take_message() {
 
 void task::take(arrival& from, std::size_t index, message received) {
   if (received.rows == nullptr && received.signal.what == control::kind::barrier) {
-    from.at_barrier[index] = true;
-    if (all_at_barrier()) pass_barrier();
+    meet_barrier(from, index, received.signal.number);
     return;
   }
   if (received.rows != nullptr) {
@@ -424,6 +422,33 @@ void task::take(arrival& from, std::size_t index, message received) {
   }
 }
 
+void task::meet_barrier(arrival& from, std::size_t channel, std::uint32_t number) {
+  if (number <= barriers_done_) return;  // Abandoned while it was on its way.
+  if (!aligning_since_) aligning_since_ = std::chrono::steady_clock::now();
+  from.at_barrier[channel] = true;
+  if (all_at_barrier()) pass_barrier(number);
+}
+
+void task::read_all_channels() {
+  for (arrival& each : arrivals_) each.at_barrier.assign(each.at_barrier.size(), false);
+  aligning_since_.reset();
+}
+
+void task::abandon_barrier(std::uint32_t number) {
+  if (number <= barriers_done_) return;  // It has passed.
+  barriers_done_ = number;
+  barrier_wanted_ = 0;
+  read_all_channels();
+}
+
+std::size_t task::waiting_batches() const {
+  std::size_t sum = 0;
+  for (const arrival& from : arrivals_) {
+    for (const auto& each : from.channels) sum += each->waiting();
+  }
+  return sum;
+}
+
 bool task::all_at_barrier() const {
   return std::all_of(arrivals_.begin(), arrivals_.end(), [](const arrival& each) {
     return std::find(each.at_barrier.begin(), each.at_barrier.end(), false) ==
@@ -432,16 +457,20 @@ bool task::all_at_barrier() const {
 }
 
 /// \pre no emission is unfinished.
-void task::pass_barrier() {
+void task::pass_barrier(std::uint32_t number) {
   assert(unfinished_.empty());
   task_snapshot taken;
-  collecting_ = &taken;
-  constexpr control barrier{.what = control::kind::barrier};
-  for (const auto& [id, source] : heads_) source->send(barrier);
-  for (arrival& each : arrivals_) {
-    each.at_barrier.assign(each.at_barrier.size(), false);
-    each.receiver->send(barrier);
+  if (aligning_since_) {
+    taken.alignment =
+        std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - *aligning_since_);
+    taken.held_batches = waiting_batches();
   }
+  barriers_done_ = number;
+  read_all_channels();
+  collecting_ = &taken;
+  const control barrier{.what = control::kind::barrier, .number = number};
+  for (const auto& [id, source] : heads_) source->send(barrier);
+  for (const arrival& each : arrivals_) each.receiver->send(barrier);
   collecting_ = nullptr;
   for (const auto& [id, source] : heads_) {
     source_commit at = source->position();

@@ -5,7 +5,8 @@
 // those above it. Its heads are sources, its inputs channels from other tasks.
 //
 // Barriers are aligned: a channel that has delivered its barrier is left alone until the others
-// have, so that a snapshot holds exactly what came before.
+// have, so that a snapshot holds exactly what came before. A barrier that takes too long is
+// abandoned: those channels are read again, and where it comes later it is overlooked.
 //
 // Threads: `wake` and `post` from any; everything else from the thread that runs the task.
 #pragma once
@@ -81,6 +82,8 @@ struct split_position {
 
 /// A task's part of a snapshot.
 struct task_snapshot {
+  duration alignment{0};         ///< From the first channel's barrier to the last one's.
+  std::size_t held_batches = 0;  ///< What had come behind barriers by then, and had to wait.
   snapshot_draft draft;
   std::vector<split_position> positions;
   std::vector<std::pair<node_id, std::string>> sink_tokens;
@@ -134,7 +137,9 @@ class task final : public task_services {
 
   /// Sends a barrier through a task with sources as soon as nothing is unfinished. Others get
   /// theirs from above.
-  void begin_snapshot() { barrier_wanted_ = true; }
+  void begin_snapshot(std::uint32_t number) { barrier_wanted_ = number; }
+  /// Waits no longer for the barriers up to that number, and passes none of them any more.
+  void abandon_barrier(std::uint32_t number);
   /// No further input is read from sources.
   void stop_reading() { reads_ = false; }
   /// Treats what has been read from sources as all there is.
@@ -240,8 +245,11 @@ class task final : public task_services {
   bool waits_for_others(head& source);
   bool take_message();
   void take(arrival& from, std::size_t channel, message received);
+  void meet_barrier(arrival& from, std::size_t channel, std::uint32_t number);
   bool all_at_barrier() const;
-  void pass_barrier();
+  void read_all_channels();
+  std::size_t waiting_batches() const;
+  void pass_barrier(std::uint32_t number);
   void join_move(std::shared_ptr<key_group_move> move);
   bool is_keyed(const member& which) const;
   void raise_frontiers(const std::vector<timestamp>& to);
@@ -283,7 +291,10 @@ class task final : public task_services {
   std::atomic<timestamp::rep> watermark_{timestamp_min.time_since_epoch().count()};
   bool started_ = false;
   bool reads_ = true;
-  bool barrier_wanted_ = false;
+  std::uint32_t barrier_wanted_ = 0;  ///< The number of one that sources are to send; 0: none.
+  std::uint32_t barriers_done_ = 0;   ///< Those up to this number are passed, or abandoned.
+  /// When the first channel came to a barrier that others have not come to.
+  std::optional<std::chrono::steady_clock::time_point> aligning_since_;
   bool lacks_room_ = false;     ///< As of the last step.
   bool met_deadlines_ = false;  ///< In the last step.
   task_snapshot* collecting_ = nullptr;

@@ -34,6 +34,7 @@ class task_set {
   /// What the next barrier is for, beside a snapshot; null for nothing. \pre no barrier is under
   /// way.
   void set_move(std::shared_ptr<key_group_move> move) { environment_.move = std::move(move); }
+  bool moves() const { return environment_.move != nullptr; }
 
   const std::vector<task*>& tasks() const { return tasks_; }
   const plan& laid_out() const { return plan_; }

@@ -64,6 +64,8 @@ TEST_CASE("wrong options of a run are refused as docs/reference/options.md says"
         place + "host_workers was given no function; give one that enqueues work");
   CHECK(refusal({.checkpoint = {.directory = "unused", .every = 0s}}) ==
         place + "checkpoint.every 0s is not positive; give a positive duration");
+  CHECK(refusal({.checkpoint = {.directory = "unused", .alignment_limit = 0s}}) ==
+        place + "checkpoint.alignment_limit 0s is not positive; give a positive duration");
   CHECK(refusal({.resume = fr::resume::required}) ==
         place + "resume is required, and there is no checkpoint directory; give one");
 }
@@ -88,6 +90,7 @@ TEST_CASE("the defaults are those of docs/reference/options.md", "[docs]") {
   CHECK(run.drain_within == 1min);
   CHECK(!run.checkpoint.enabled());
   CHECK(run.checkpoint.every == 1s);
+  CHECK(run.checkpoint.alignment_limit == 1min);
   CHECK(run.resume == fr::resume::automatic);
   CHECK(run.clock == nullptr);
   const fr::window_options window;

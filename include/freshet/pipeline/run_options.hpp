@@ -35,6 +35,12 @@ struct checkpoint_options {
   std::string directory = {};
   /// Processing time between commits. Positive.
   duration every = std::chrono::seconds(1);
+  /// How long, on the steady clock, the barriers of a checkpoint may be on their way through all
+  /// tasks, some of which hold back inputs that are ahead. Then it is abandoned and counted, and
+  /// the job goes on; the next one has all that this one would have had. Positive. The last commit
+  /// of a job, and one with which key groups move, are waited for. Under `simulation` the seed
+  /// decides.
+  duration alignment_limit = std::chrono::minutes(1);
   /// Opens what commits go to instead of a directory: a backend of the application's own, or
   /// `memory_backend` in tests.
   std::function<absl::StatusOr<std::unique_ptr<state_backend>>()> backend = nullptr;
@@ -180,7 +186,15 @@ struct job_metrics {
   std::uint64_t checkpoints = 0;            ///< Committed by this run.
   duration checkpoint_last{0};              ///< From the barrier to the publishing, of the newest.
   duration checkpoint_longest{0};
-  std::uint64_t checkpoint_bytes = 0;  ///< Keys and values written by the newest.
+  std::uint64_t checkpoint_bytes = 0;       ///< Keys and values written by the newest.
+  std::uint64_t checkpoints_abandoned = 0;  ///< Whose barriers took longer than `alignment_limit`.
+  /// The longest that a task held back inputs that had come to a barrier before others, and how
+  /// many batches had come on them by then, in all tasks: of the newest checkpoint, and the most of
+  /// all.
+  duration alignment_last{0};
+  duration alignment_longest{0};
+  std::uint64_t alignment_batches_last = 0;
+  std::uint64_t alignment_batches_most = 0;
   /// Of stages with key groups and several tasks; while the job runs, and in its summary.
   std::vector<key_group_metrics> key_groups;
   std::uint64_t moves = 0;             ///< How often key groups moved between tasks in this run.

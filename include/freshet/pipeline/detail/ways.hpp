@@ -41,6 +41,7 @@ struct control {
   kind what = kind::watermark;
   timestamp frontier = timestamp_min;
   std::uint32_t split = 0;
+  std::uint32_t number = 0;  ///< Of a barrier: counted from 1 in each run.
 };
 
 class channel_end;
