@@ -1,7 +1,5 @@
 #include "simulation/compose.hpp"
 
-#include "simulation/outputs.hpp"
-
 #include <freshet/pipeline/event_time.hpp>
 #include <freshet/pipeline/ordering.hpp>
 #include <freshet/pipeline/transform.hpp>
@@ -75,9 +73,10 @@ void compose(pipeline& in, const plan& all, const input_log& input, std::shared_
   for (std::size_t node = 0; node < all.size(); ++node) {
     for (std::size_t port = 0; port < all[node].ports(); ++port) {
       if (!all[node].tapped[port]) continue;
-      auto& rows = to[{node, port}];
-      if (!rows) rows = std::make_shared<std::vector<event>>();
-      made[node][port] | freshet::to(name_of(node) + "." + std::to_string(port), keep_in{rows});
+      auto& kept = to[{node, port}];
+      if (!kept) kept = std::make_shared<kept_rows>();
+      made[node][port] |
+          freshet::to(name_of(node) + "." + std::to_string(port), keep_in{kept, how->crash});
     }
   }
 }

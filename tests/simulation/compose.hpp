@@ -1,6 +1,7 @@
 // A plan as a pipeline of the library. Each kind of operator is instantiated in one file.
 #pragma once
 
+#include "simulation/outputs.hpp"
 #include "simulation/plan.hpp"
 #include "simulation/replayed_source.hpp"
 
@@ -31,7 +32,7 @@ std::vector<events> trailing_aggregates(const events& in, const plan_node& of,
 std::vector<events> process_calls(const events& in, const plan_node& of, const std::string& name);
 
 /// What each sink took, by node and port.
-using outputs = std::map<std::pair<std::size_t, std::size_t>, std::shared_ptr<std::vector<event>>>;
+using outputs = std::map<std::pair<std::size_t, std::size_t>, std::shared_ptr<kept_rows>>;
 
 /// \pre `input` outlives every job of the pipeline. Sinks are added to `to`, or found there.
 void compose(pipeline& in, const plan& all, const input_log& input, std::shared_ptr<replay> how,

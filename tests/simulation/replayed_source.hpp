@@ -5,6 +5,7 @@
 // at a time each. Memory: the records, once, shared by all copies.
 #pragma once
 
+#include "simulation/crash.hpp"
 #include "simulation/event.hpp"
 
 #include <freshet/pipeline/source.hpp>
@@ -45,6 +46,8 @@ struct replay {
   std::uint64_t seed = 0;
   std::size_t fail_after = never;  ///< Records given by all sources: then every read fails.
   std::size_t halt_after = never;  ///< The same: then nothing is given any more, nor the end.
+  /// The job may die while it commits, too.
+  std::shared_ptr<simulated::crash> crash = std::make_shared<simulated::crash>();
 
   std::atomic<std::size_t> given{0};
   std::mutex mutex;
@@ -70,6 +73,7 @@ class replay_reader final : public split_reader<event> {
 
   absl::StatusOr<read_state> read(std::size_t limit, batch<event>& rows,
                                   std::vector<dead_letter>&) override {
+    if (absl::Status alive = how_->crash->alive(); !alive.ok()) return alive;
     std::size_t wanted = std::min(limit, how_->rows_max);
     if (how_->rows_vary) wanted = random_() % (wanted + 1);
     for (; wanted > 0 && next_ < records_.size(); --wanted, ++next_) {

@@ -45,22 +45,26 @@ class running {
       const auto sources = instructions();
       pipeline made("simulation");
       compose(made, all_, input_, sources, taken_);
-      again = sources->fail_after != replay::never || sources->halt_after != replay::never;
+      const bool dies = sources->fail_after != replay::never || sources->crash->planned();
+      again = dies || sources->halt_after != replay::never;
       ended = sources->halt_after != replay::never ? stop_one(made, *sources)
-                                                   : made.run(options(), &summary_);
+                                                   : made.run(options(*sources), &summary_);
       ++opening_;
-      moves_ += summary_.metrics.moves;
-      if (sources->fail_after != replay::never && absl::IsAborted(ended)) continue;
+      met_.moves += summary_.metrics.moves;
+      met_.abandoned += summary_.metrics.checkpoints_abandoned;
+      if (sources->crash->happened()) ++met_.crashes[static_cast<std::size_t>(point_)];
+      if (dies && absl::IsAborted(ended)) continue;
       if (!ended.ok()) return ended;
       if (summary_.finished) again = false;
     }
     return ended;
   }
 
+  /// What has been published at the end.
   const outputs& taken() const { return taken_; }
   const run_summary& summary() const { return summary_; }
   const std::string& schedules() const { return schedules_; }
-  std::uint64_t moves() const { return moves_; }
+  const happened& met() const { return met_; }
 
  private:
   /// What the sources do in the next job.
@@ -71,7 +75,13 @@ class running {
     told->pauses = how_.pauses;
     told->seed = how_.seed + 7919 * opening_;
     if (how_.interrupted == way::interruption::kills && opening_ < kills_max) {
-      told->fail_after = random_() % (records_ / 2 + 2);
+      // Half of them die between two records, the others at some point of a commit.
+      if (random_() % 2 == 0) {
+        told->fail_after = random_() % (records_ / 2 + 2);
+      } else {
+        point_ = static_cast<crash_point>(random_() % crash_point_names.size());
+        told->crash->plan(point_, 1 + random_() % 6);
+      }
     }
     if (how_.interrupted == way::interruption::stop && opening_ == 0 && records_ > 0) {
       told->halt_after = random_() % records_;
@@ -79,12 +89,13 @@ class running {
     return told;
   }
 
-  run_options options() {
+  run_options options(const replay& told) {
     run_options all;
     schedules_ += (opening_ == 0 ? "" : ", then ") + vary_schedule(all, how_, opening_);
     if (how_.interrupted == way::interruption::none) return all;
-    all.checkpoint.backend = [kept = commits_]() -> absl::StatusOr<std::unique_ptr<state_backend>> {
-      return memory_backend(kept);
+    all.checkpoint.backend =
+        [kept = commits_, when = told.crash]() -> absl::StatusOr<std::unique_ptr<state_backend>> {
+      return std::make_unique<crashing_backend>(memory_backend(kept), when);
     };
     // The clock moves whenever someone looks at it, so that commits come at seeded moments.
     all.checkpoint.every = duration{static_cast<std::int64_t>(1 + random_() % 20)};
@@ -95,7 +106,7 @@ class running {
   }
 
   absl::Status stop_one(pipeline& made, replay& sources) {
-    absl::StatusOr<job> started = made.start(options());
+    absl::StatusOr<job> started = made.start(options(sources));
     if (!started.ok()) return started.status();
     sources.wait_until_halted();
     started->stop();
@@ -115,7 +126,8 @@ class running {
   std::shared_ptr<memory_checkpoint> commits_ = std::make_shared<memory_checkpoint>();
   outputs taken_;
   run_summary summary_;
-  std::uint64_t moves_ = 0;
+  crash_point point_{};
+  happened met_;
 };
 
 std::string text_of(const std::vector<event>& rows) {
@@ -247,7 +259,11 @@ std::optional<std::string> first_difference(const plan& all, const input_log& in
                                             happened& all_happened) {
   running run(all, input, how);
   const absl::Status ended = run.to_the_end();
-  all_happened.moves += run.moves();
+  all_happened.moves += run.met().moves;
+  all_happened.abandoned += run.met().abandoned;
+  for (std::size_t i = 0; i < all_happened.crashes.size(); ++i) {
+    all_happened.crashes[i] += run.met().crashes[i];
+  }
   const std::string place = fmt::format("{} ({}): ", text_of(how), run.schedules());
   if (!ended.ok()) return place + ended.ToString();
   if (!run.summary().unpromised.empty()) {
@@ -256,7 +272,9 @@ std::optional<std::string> first_difference(const plan& all, const input_log& in
   for (std::size_t node = 0; node < all.size(); ++node) {
     for (std::size_t port = 0; port < all[node].ports(); ++port) {
       if (!all[node].tapped[port]) continue;
-      const std::string wrong = compared(wanted[node].outputs[port], *run.taken().at({node, port}));
+      const kept_rows& kept = *run.taken().at({node, port});
+      std::string wrong = compared(wanted[node].outputs[port], kept.rows);
+      if (wrong.empty() && kept.published != kept.rows.size()) wrong = "rows are not published";
       if (!wrong.empty()) return fmt::format("{}{}.{}: {}", place, name_of(node), port, wrong);
     }
     const std::string wrong =

@@ -8,6 +8,7 @@
 
 #include <freshet/pipeline/run_options.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -40,7 +41,9 @@ std::vector<way> random_ways(std::mt19937_64& random);
 
 /// What runs have come to. Comparing what never happens proves nothing.
 struct happened {
-  std::uint64_t moves = 0;  ///< Of key groups between tasks.
+  std::uint64_t moves = 0;      ///< Of key groups between tasks.
+  std::uint64_t abandoned = 0;  ///< Checkpoints whose barriers were on their way.
+  std::array<std::uint64_t, crash_point_names.size()> crashes{};
 };
 
 /// Runs a plan to its end in one way.

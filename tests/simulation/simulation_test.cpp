@@ -1,6 +1,6 @@
 // Random pipelines over random inputs, run in several ways each, against a naive oracle: no batch
-// size, no pause, no kill and no stop changes a row, a late record, a counter, or the order of the
-// rows of a key where it is promised.
+// size, no pause, no kill, no crash within a commit and no stop changes a row, a late record, a
+// counter, or the order of the rows of a key where it is promised.
 //
 // A seed makes all of it: thirteen runs in different ways. One that has failed runs alone:
 //
@@ -38,7 +38,14 @@ void simulate(std::uint64_t first, std::uint64_t count = seeds_per_case) {
     if (failure) FAIL(*failure);
   }
 #ifndef __SANITIZE_THREAD__  // Threads move key groups where there is a load, which is not here.
-  if (count >= seeds_per_case) CHECK(met.moves >= count);
+  if (count >= seeds_per_case) {
+    CHECK(met.moves >= count);
+    CHECK(met.abandoned >= count / 4);
+    for (std::size_t point = 0; point < met.crashes.size(); ++point) {
+      INFO("crashes " << freshet::simulated::crash_point_names[point]);
+      CHECK(met.crashes[point] >= count / 10);
+    }
+  }
 #endif
   SUCCEED("no row differs");
 }
