@@ -1,97 +1,29 @@
-// What the tests of csv_windows share: scratch folders, and the program run, watched, and killed.
-//
-// Time: waits are on the system's monotonic clock and only decide when a process is killed, never
-// what its output must be. Threads: one. Memory: files as whole strings.
+// What the tests of csv_windows share: the program run as a user would, and compressed inputs.
 #pragma once
 
-#include <sys/types.h>
+#include "process/program.hpp"
 
-#include <chrono>
-#include <functional>
-#include <map>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace csv_windows_test {
 
-using arguments = std::vector<std::string>;
-
-/// `first` and then `second`.
-arguments operator+(arguments first, const arguments& second);
-
-enum class medium { disk, memory };
-
-/// A fresh folder that is removed with its content.
-class scratch_folder {
- public:
-  /// In memory, if the system offers that, where waiting for a disk would prove nothing.
-  explicit scratch_folder(medium where = medium::disk);
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-  ~scratch_folder();
-
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
-  /// Writes `text` to the file `name` and returns its path.
-  std::string file(const std::string& name, std::string_view text) const;
-
- private:
-  std::string path_;
-};
-
-/// The bytes of a file; fails the test when it cannot be read.
-std::string content(const std::string& path);
-
-bool exists(const std::string& path);
-
-/// Whether `text` holds `words`.
-bool says(const std::string& text, const std::string& words);
-
-/// Whether the checkpoint directory of a job counts a commit.
-bool has_commits(const std::string& directory);
-
-/// Every file and folder below `folder` by name, with the bytes of files.
-std::map<std::string, std::string> contents_of(const std::string& folder);
+using freshet::test::arguments;
+using freshet::test::content;
+using freshet::test::contents_of;
+using freshet::test::ending;
+using freshet::test::exists;
+using freshet::test::has_commits;
+using freshet::test::medium;
+using freshet::test::operator+;
+using freshet::test::says;
+using freshet::test::scratch_folder;
 
 /// `text`, compressed by `.gz` or `.xz`.
 std::string compressed(const std::string& text, const std::string& kind);
 
-/// How a process ended, and what it had said.
-struct ending {
-  bool killed = false;  ///< By us; otherwise it exited.
-  int exit_code = 0;    ///< When it was not killed.
-  std::string errors;   ///< All that it has printed.
-};
-
-/// A csv_windows process. What it says goes to a file, so that a killed one can be heard too.
-class running_program {
- public:
-  /// \param errors_path  where its standard error goes, and its standard output too, which is to
-  ///                     stay empty; an older file of that name is replaced.
+/// A csv_windows process. Its standard output is to stay empty.
+struct running_program : freshet::test::running_program {
   running_program(const arguments& given, std::string errors_path);
-  running_program(const running_program&) = delete;
-  running_program& operator=(const running_program&) = delete;
-  ~running_program();
-
-  /// Waits until it exits, or `limit` has passed, or `until` (when given) returns true.
-  /// \return whether it has exited.
-  bool ended_within(std::chrono::microseconds limit, const std::function<bool()>& until = nullptr);
-
-  /// Kills it as `kill -9` does, unless it has exited before, and tells which of the two it was.
-  ending kill();
-
-  /// Waits until it exits by itself.
-  ending wait();
-
- private:
-  ending collect();
-
-  std::string errors_path_;
-  pid_t process_ = -1;
-  std::optional<int> status_;  ///< As from waitpid.
 };
 
 /// Runs csv_windows to its end.

@@ -1,0 +1,219 @@
+// A parallel job with a bit of everything, killed with `kill -9` at random moments and started
+// again with another number of tasks: its outputs end up row for row as if nothing had happened.
+//
+// Moments are drawn relative to how long an uninterrupted run takes here and now, so that kills
+// land in running processes on fast machines and on slow ones; those that land are counted.
+//
+//     FRESHET_CRASH_SEED=7 FRESHET_CRASH_KILLS=5000 freshet_crash_tests "as many kills*"
+#include "catch.hpp"
+#include "process/program.hpp"
+
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace freshet::test;
+using std::chrono::microseconds;
+
+namespace {
+
+constexpr std::array<const char*, 5> names = {"recent", "late", "visits", "silences", "training"};
+
+using lines = std::vector<std::string>;
+
+/// The lines of a file in ascending order: with several tasks no other is promised.
+lines sorted_lines(const std::string& path) {
+  lines all;
+  const std::string text = content(path);
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    all.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+/// The job with one input, and what it must come to.
+class ordeal {
+ public:
+  ordeal(std::uint64_t seed, std::size_t rows) : random_(seed), seed_(seed), rows_(rows) {
+    const scratch_folder plain(medium::memory);
+    require_success(run(plain, plain.path(), 1, ""));
+    for (const char* name : names) {
+      wanted_[name] = sorted_lines(plain / (std::string(name) + ".csv"));
+      INFO(name);
+      REQUIRE(wanted_[name].size() > 20);  // Else there would be nothing to lose.
+    }
+    const scratch_folder whole(medium::memory);
+    const auto start = std::chrono::steady_clock::now();
+    require_success(run(whole, whole.path(), 3, whole / "state"));
+    duration_ = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - start);
+    require_wanted(whole.path());
+  }
+
+  /// Starts jobs and kills each until `wanted` kills have come between a first and a last commit.
+  void kill_at_random(int wanted) {
+    CAPTURE(seed_, duration_.count(), wanted);
+    int landed = 0;
+    int jobs = 0;
+    for (; landed < wanted && jobs < 2 * wanted; ++jobs) {
+      const scratch_folder folder(medium::memory);
+      for (int kills = 0; kills < kills_of_a_job; ++kills) {
+        const std::size_t parallelism = 1 + random_() % 4;
+        INFO("job " << jobs << ", killed " << kills << " times, parallelism " << parallelism);
+        running_program job(built_program("tests/freshet_crash_job"),
+                            given(folder.path(), parallelism, folder / "state"), folder / "said");
+        job.ended_within(up_to(duration_ * 2 / 3));
+        const ending how = job.kill();
+        if (!how.killed) {
+          require_success(how);
+          break;
+        }
+        landed += has_commits(folder / "state") ? 1 : 0;
+      }
+      finish(folder.path());
+    }
+    CAPTURE(jobs);
+    CHECK(landed >= wanted);
+  }
+
+  /// Gives the job a disk that is full before it has come to its end, again and again.
+  void fill_disk(int wanted) {
+    int filled = 0;
+    for (int jobs = 0; filled < wanted && jobs < 4 * wanted; ++jobs) {
+      CAPTURE(seed_, jobs);
+      const scratch_folder folder(medium::memory);
+      std::size_t bytes = (std::size_t{256} << 10) + random_() % (std::size_t{4} << 20);
+      if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, size_option(bytes).c_str()) != 0) {
+        WARN("no disk can be made here that is small (" << std::strerror(errno) << ")");
+        return;
+      }
+      const unmounts_at_end small(folder.path());
+      const scratch_folder elsewhere;  // What it says must not need room, too.
+      ending how = run(elsewhere, folder.path(), 1 + random_() % 4, folder / "state");
+      while (how.exit_code != 0) {
+        ++filled;
+        INFO(how.errors);
+        REQUIRE(says(how.errors, "RESOURCE_EXHAUSTED"));
+        bytes += bytes / 2 + (std::size_t{1} << 20);
+        REQUIRE(::mount("tmpfs", folder.path().c_str(), "tmpfs", MS_REMOUNT,
+                        size_option(bytes).c_str()) == 0);
+        how = run(elsewhere, folder.path(), 1 + random_() % 4, folder / "state");
+      }
+      require_success(how);
+      require_wanted(folder.path());
+    }
+    CHECK(filled >= wanted);
+  }
+
+ private:
+  static constexpr int kills_of_a_job = 8;
+
+  struct unmounts_at_end {
+    explicit unmounts_at_end(std::string where) : path(std::move(where)) {}
+    unmounts_at_end(const unmounts_at_end&) = delete;
+    unmounts_at_end& operator=(const unmounts_at_end&) = delete;
+    ~unmounts_at_end() { ::umount2(path.c_str(), MNT_DETACH); }
+    std::string path;
+  };
+
+  static std::string size_option(std::size_t bytes) { return "size=" + std::to_string(bytes); }
+
+  arguments given(const std::string& out, std::size_t parallelism, const std::string& state) const {
+    arguments all = {std::to_string(rows_), std::to_string(seed_), std::to_string(parallelism),
+                     "5ms", out};
+    if (!state.empty()) all.push_back(state);
+    return all;
+  }
+
+  ending run(const scratch_folder& said_in, const std::string& out, std::size_t parallelism,
+             const std::string& state) const {
+    running_program job(built_program("tests/freshet_crash_job"), given(out, parallelism, state),
+                        said_in / "said");
+    return job.wait();
+  }
+
+  microseconds up_to(microseconds longest) {
+    return microseconds(random_() % static_cast<std::uint64_t>(longest.count() + 1));
+  }
+
+  static void require_success(const ending& how) {
+    INFO(how.errors);
+    REQUIRE_FALSE(how.killed);
+    REQUIRE(how.exit_code == 0);
+  }
+
+  void require_wanted(const std::string& out) const {
+    for (const auto& [name, wanted] : wanted_) {
+      CAPTURE(name);
+      const std::string path = out + "/" + name + ".csv";
+      REQUIRE_FALSE(exists(path + ".inprogress"));
+      const bool as_uninterrupted = sorted_lines(path) == wanted;
+      REQUIRE(as_uninterrupted);
+    }
+  }
+
+  /// Runs the job to its end, which goes on where there is a commit.
+  void finish(const std::string& out) {
+    const scratch_folder said;
+    const bool must_resume = has_commits(out + "/state");
+    const ending how = run(said, out, 1 + random_() % 4, out + "/state");
+    require_success(how);
+    INFO(how.errors);
+    if (must_resume) CHECK_FALSE(says(how.errors, "fresh start"));
+    CHECK((says(how.errors, "exactly once") || says(how.errors, "nothing to do")));
+    require_wanted(out);
+  }
+
+  std::mt19937_64 random_;
+  std::uint64_t seed_;
+  std::size_t rows_;
+  std::map<std::string, lines> wanted_;
+  microseconds duration_{0};
+};
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::stoull(text);
+}
+
+}  // namespace
+
+TEST_CASE("a parallel job gives the uninterrupted rows after 70 kills at random moments (1 of 3)",
+          "[crash][slow]") {
+  ordeal(101, 15'000).kill_at_random(70);
+}
+TEST_CASE("a parallel job gives the uninterrupted rows after 70 kills at random moments (2 of 3)",
+          "[crash][slow]") {
+  ordeal(102, 8'000).kill_at_random(70);
+}
+TEST_CASE("a parallel job gives the uninterrupted rows after 70 kills at random moments (3 of 3)",
+          "[crash][slow]") {
+  ordeal(103, 25'000).kill_at_random(70);
+}
+
+TEST_CASE("a parallel job gives the uninterrupted rows after a few kills", "[crash]") {
+  ordeal(104, 4'000).kill_at_random(6);
+}
+
+TEST_CASE("a parallel job whose disk fills up says so, and goes on when there is room", "[crash]") {
+  ordeal(105, 10'000).fill_disk(5);
+}
+
+TEST_CASE("as many kills as the environment says", "[.][long]") {
+  const std::uint64_t seed = number_from("FRESHET_CRASH_SEED", std::random_device()());
+  WARN("seed " << seed);
+  ordeal(seed, 40'000).kill_at_random(static_cast<int>(number_from("FRESHET_CRASH_KILLS", 1'000)));
+}
