@@ -89,6 +89,25 @@ class ordeal {
     CHECK(landed >= wanted);
   }
 
+  /// Stops the job in the middle of windows, sessions and timers, and goes on with other numbers of
+  /// tasks.
+  void rescale(const std::vector<std::size_t>& parallelisms) {
+    const scratch_folder folder(medium::memory);
+    for (std::size_t leg = 0; leg < parallelisms.size(); ++leg) {
+      CAPTURE(seed_, leg, parallelisms[leg]);
+      arguments all = given(folder.path(), parallelisms[leg], folder / "state");
+      const bool last = leg + 1 == parallelisms.size();
+      if (!last) all.push_back(std::to_string(rows_ * (leg + 1) / parallelisms.size()));
+      running_program job(built_program("tests/freshet_crash_job"), all, folder / "said");
+      const ending how = job.wait();
+      require_success(how);
+      INFO(how.errors);
+      CHECK(says(how.errors, leg == 0 ? "fresh start" : "resumed"));
+      CHECK(says(how.errors, "not finished") == !last);
+    }
+    require_wanted(folder.path());
+  }
+
   /// Gives the job a disk that is full before it has come to its end, again and again.
   void fill_disk(int wanted) {
     int filled = 0;
@@ -206,6 +225,12 @@ TEST_CASE("a parallel job gives the uninterrupted rows after 70 kills at random 
 
 TEST_CASE("a parallel job gives the uninterrupted rows after a few kills", "[crash]") {
   ordeal(104, 4'000).kill_at_random(6);
+}
+
+TEST_CASE(
+    "a job that is stopped and goes on with 1, 4, 2, and 3 tasks gives the uninterrupted rows",
+    "[crash]") {
+  ordeal(106, 20'000).rescale({1, 4, 2, 3});
 }
 
 TEST_CASE("a parallel job whose disk fills up says so, and goes on when there is room", "[crash]") {

@@ -2,10 +2,11 @@
 // session windows, a function with timers, a sampler, late records, and a transactional sink of
 // each. Its rows depend on the first two numbers alone, but for their order.
 //
-//     freshet_crash_job ROWS SEED PARALLELISM EVERY OUT [STATE]
+//     freshet_crash_job ROWS SEED PARALLELISM EVERY OUT [STATE [STOP]]
 //
 // ROWS: of each split. EVERY: between two commits, such as 5ms. OUT: the folder of its outputs.
-// STATE: of its checkpoints. It exits with 0 when it has come to the end.
+// STATE: of its checkpoints. STOP: after so many records of each split there are none for now, and
+// the job is asked to stop. It exits with 0 when it has come to the end, or has stopped.
 #include <freshet/connectors/csv.hpp>
 #include <freshet/core/hash.hpp>
 #include <freshet/core/time_text.hpp>
@@ -28,6 +29,8 @@ namespace fr = freshet;
 using namespace std::chrono_literals;
 
 namespace {
+
+constexpr std::uint64_t splits = 4;
 
 struct reading {
   std::string device;
@@ -53,7 +56,8 @@ reading reading_at(std::uint64_t seed, std::uint64_t split, std::uint64_t number
 
 class readings final : public fr::source<reading> {
  public:
-  readings(std::uint64_t rows, std::uint64_t seed) : rows_(rows), seed_(seed) {}
+  readings(std::uint64_t rows, std::uint64_t seed, std::uint64_t stop)
+      : rows_(rows), seed_(seed), stop_(std::min(stop, rows)) {}
 
   std::vector<std::string> splits() const override { return {"north", "east", "south", "west"}; }
   absl::StatusOr<std::unique_ptr<fr::split_reader<reading>>> open(
@@ -69,11 +73,12 @@ class readings final : public fr::source<reading> {
         : of_(of), split_(split), next_(next) {}
     absl::StatusOr<fr::read_state> read(std::size_t limit, fr::batch<reading>& rows,
                                         std::vector<fr::dead_letter>&) override {
-      for (; limit > 0 && next_ < of_.rows_; --limit, ++next_) {
+      for (; limit > 0 && next_ < of_.stop_; --limit, ++next_) {
         rows.values.push_back(reading_at(of_.seed_, split_, next_));
         rows.positions.push_back({next_, 0, 0});
       }
-      return next_ < of_.rows_ ? fr::read_state::more : fr::read_state::end;
+      if (next_ == of_.rows_) return fr::read_state::end;
+      return next_ < of_.stop_ ? fr::read_state::more : fr::read_state::idle;
     }
     std::string position() const override { return std::to_string(next_); }
 
@@ -85,14 +90,16 @@ class readings final : public fr::source<reading> {
 
   std::uint64_t rows_;
   std::uint64_t seed_;
+  std::uint64_t stop_;
 };
 
 struct all_readings {
   using value_type = reading;
   std::uint64_t rows = 0;
   std::uint64_t seed = 0;
+  std::uint64_t stop = 0;
   absl::StatusOr<std::unique_ptr<fr::source<reading>>> open() const {
-    return std::make_unique<readings>(rows, seed);
+    return std::make_unique<readings>(rows, seed, stop);
   }
 };
 
@@ -124,12 +131,11 @@ struct silences {
   }
 };
 
-void compose(fr::pipeline& p, std::uint64_t rows, std::uint64_t seed, const std::string& out) {
+void compose(fr::pipeline& p, const all_readings& in, const std::string& out) {
   const auto into = [&](const std::string& name) {
     return fr::to(name, fr::csv::write(out + "/" + name + ".csv"));
   };
-  const auto all = p.from("readings", all_readings{rows, seed}) |
-                   fr::event_time(&reading::at, fr::bounded_disorder{1s});
+  const auto all = p.from("readings", in) | fr::event_time(&reading::at, fr::bounded_disorder{1s});
   const auto keyed = all | fr::key_by(&reading::device);
 
   const auto sliding = keyed | fr::window(fr::sliding(4s, 1s), {.allowed_lateness = 2s}) |
@@ -146,7 +152,10 @@ void compose(fr::pipeline& p, std::uint64_t rows, std::uint64_t seed, const std:
 
 absl::Status run(const std::vector<std::string>& given) {
   fr::pipeline p("crash");
-  compose(p, std::stoull(given[0]), std::stoull(given[1]), given[4]);
+  const bool stops = given.size() > 6;
+  all_readings in{std::stoull(given[0]), std::stoull(given[1])};
+  in.stop = stops ? std::stoull(given[6]) : in.rows;
+  compose(p, in, given[4]);
   fr::run_options options;
   options.parallelism = std::stoull(given[2]);
   options.scheduler = fr::thread_pool(options.parallelism);
@@ -155,9 +164,15 @@ absl::Status run(const std::vector<std::string>& given) {
     options.checkpoint.directory = given[5];
     options.checkpoint.every = *fr::parse_duration(given[3]);
   }
-  fr::run_summary summary;
-  absl::Status done = p.run(options, &summary);
-  if (done.ok()) fmt::print("{}", summary.to_text());
+  absl::StatusOr<fr::job> job = p.start(options);
+  if (!job.ok()) return job.status();
+  if (stops) {
+    while (job->metrics().records() < splits * in.stop && !job->wait_for(1ms)) {
+    }
+    job->stop();
+  }
+  absl::Status done = job->wait();
+  if (done.ok()) fmt::print("{}", job->summary().to_text());
   return done;
 }
 
@@ -165,8 +180,9 @@ absl::Status run(const std::vector<std::string>& given) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> given(argv + 1, argv + argc);
-  if (given.size() < 5 || given.size() > 6) {
-    fmt::print(stderr, "freshet_crash_job: wanted ROWS SEED PARALLELISM EVERY OUT [STATE]\n");
+  if (given.size() < 5 || given.size() > 7) {
+    fmt::print(stderr,
+               "freshet_crash_job: wanted ROWS SEED PARALLELISM EVERY OUT [STATE [STOP]]\n");
     return 2;
   }
   try {
