@@ -116,14 +116,16 @@ std::vector<open_window> spans_of(const plan_node& of, ticks at) {
   return spans;
 }
 
-std::int64_t value_of(open_window of) {
-  std::sort(of.rows.begin(), of.rows.end(),
-            [](const row& a, const row& b) { return a.order_key() < b.order_key(); });
+std::int64_t value_of(const open_window& of) {
+  std::vector<const row*> rows;
+  for (const row& each : of.rows) rows.push_back(&each);
+  std::sort(rows.begin(), rows.end(),
+            [](const row* a, const row* b) { return a->order_key() < b->order_key(); });
   std::vector<std::int64_t> values;
   std::int64_t sum = 0;
-  for (const row& each : of.rows) {
-    values.push_back(each.value.value);
-    sum += each.value.value;
+  for (const row* each : rows) {
+    values.push_back(each->value.value);
+    sum += each->value.value;
   }
   return window_value(of.begin, of.end, static_cast<std::int64_t>(values.size()), sum,
                       values.front(), values.back(), values, of.panes);
@@ -170,7 +172,7 @@ class key_windows {
       found.rows.push_back(each);
       found.fired = each.behind() && fires(found) <= each.entry;
       if (found.fired) emit(found, each.entry);
-      open_.push_back(found);
+      open_.push_back(std::move(found));
     }
     if (wanted) return;
     ++to_.late;
@@ -180,16 +182,20 @@ class key_windows {
   /// Takes out the windows that are one with `span`, as one window.
   open_window taken(const open_window& span) {
     open_window all = span;
-    std::erase_if(open_, [&](const open_window& other) {
-      const bool meets = other.begin < span.end && span.begin < other.end;
-      const bool same = other.begin == span.begin && other.end == span.end;
-      if (of_.what == op::session ? !meets : !same) return false;
-      all.begin = std::min(all.begin, other.begin);
-      all.end = std::max(all.end, other.end);
-      all.rows.insert(all.rows.end(), other.rows.begin(), other.rows.end());
-      all.panes += other.panes;
-      return true;
-    });
+    for (auto other = open_.begin(); other != open_.end();) {
+      const bool meets = other->begin < span.end && span.begin < other->end;
+      const bool same = other->begin == span.begin && other->end == span.end;
+      if (of_.what == op::session ? !meets : !same) {
+        ++other;
+        continue;
+      }
+      all.begin = std::min(all.begin, other->begin);
+      all.end = std::max(all.end, other->end);
+      if (all.rows.empty()) all.rows.swap(other->rows);
+      all.rows.insert(all.rows.end(), other->rows.begin(), other->rows.end());
+      all.panes += other->panes;
+      other = open_.erase(other);
+    }
     return all;
   }
 

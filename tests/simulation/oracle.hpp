@@ -35,8 +35,10 @@ struct row {
   bool behind() const { return at() < entry; }
   ticks turn() const { return behind() ? entry : at(); }
   /// Of equal turns, those behind come first: they entered before what is on time there.
-  auto turn_order() const { return std::tuple(turn(), !behind(), where); }
-  auto order_key() const { return std::tuple(at(), where); }
+  auto turn_order() const {
+    return std::tuple<ticks, bool, const place&>(turn(), !behind(), where);
+  }
+  auto order_key() const { return std::tuple<ticks, const place&>(at(), where); }
 };
 
 /// All rows of one output.
