@@ -211,6 +211,7 @@ absl::Status job_runner::execute() {
     const bool polls = signal_->polls();
     scheduler_ = make_scheduler(options_.scheduler, options_.parallelism, signal_, polls);
     for (task* each : tasks_->tasks()) each->set_waker(scheduler_.get());
+    write_apart();
     scheduler_->run(tasks_->tasks(), *this);
   }));
   return result_;
@@ -243,7 +244,13 @@ absl::StatusOr<bool> job_runner::settle() {
 absl::Status job_runner::commit_now() {
   absl::Status wrong = guarded([this] {
     begin_commit(false, false);
-    while (!advance_commit()) (void)step_all();
+    while (!commits_->advance()) {
+      if (options_.parallelism > 1) {
+        (void)step_all();
+      } else {
+        for (task* each : tasks_->tasks()) each->serve();
+      }
+    }
     note_committed();
   });
   if (!wrong.ok()) end(wrong);
@@ -259,7 +266,8 @@ void job_runner::end(absl::Status result) {
     ended_ = true;
   }
   ended_changed_.notify_all();
-  // Nobody asks the tasks any more.
+  // Nobody asks the tasks any more. What is being written is waited for.
+  commits_.reset();
   rebalancing_.reset();
   tasks_.reset();
   checkpointer_.close();
@@ -368,6 +376,10 @@ void job_runner::note_committed() {
     checkpoint_longest_.store(
         std::max(took.count(), checkpoint_longest_.load(std::memory_order_relaxed)),
         std::memory_order_relaxed);
+    const duration durable =
+        std::chrono::duration_cast<duration>(commits_->written_at() - commit_began_);
+    checkpoint_durable_.store(durable.count(), std::memory_order_relaxed);
+    checkpoint_rows_.store(commits_->rows_written(), std::memory_order_relaxed);
     checkpoint_bytes_.store(commits_->bytes_written(), std::memory_order_relaxed);
     note_alignment();
   }
@@ -406,7 +418,7 @@ supervisor::verdict job_runner::supervise() {
   give_up_when_due();
   if (!commits_->under_way()) look_for_work();
   abandon_when_due();
-  if (!commits_->under_way() || !advance_commit()) return verdict::go_on;
+  if (!commits_->under_way() || !commits_->advance()) return verdict::go_on;
   if (commits_->abandoned()) {
     next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
     return verdict::go_on;
@@ -434,14 +446,14 @@ void job_runner::look_for_work() {
   }
 }
 
-/// With parallelism 1 this thread runs the one task, so that a commit is complete before the next
-/// slice begins.
-bool job_runner::advance_commit() {
-  if (options_.parallelism > 1) return commits_->advance();
-  while (!commits_->advance()) {
-    for (task* each : tasks_->tasks()) (void)each->serve();
+/// Has commits written while tasks work. A simulation has one thread, and draws when it writes.
+void job_runner::write_apart() {
+  if (!checkpointer_.enabled()) return;
+  if (options_.scheduler.is == scheduling::kind::simulation) {
+    commits_->write_at_random(options_.scheduler.seed);
+  } else {
+    commits_->write_in_background();
   }
-  return true;
 }
 
 /// Ends a job that has not come to its end in time after a request.
@@ -512,6 +524,8 @@ job_metrics job_runner::metrics() const {
   all.checkpoints = checkpoints_.load(std::memory_order_relaxed);
   all.checkpoint_last = duration(checkpoint_last_.load(std::memory_order_relaxed));
   all.checkpoint_longest = duration(checkpoint_longest_.load(std::memory_order_relaxed));
+  all.checkpoint_durable = duration(checkpoint_durable_.load(std::memory_order_relaxed));
+  all.checkpoint_rows = checkpoint_rows_.load(std::memory_order_relaxed);
   all.checkpoint_bytes = checkpoint_bytes_.load(std::memory_order_relaxed);
   all.checkpoints_abandoned = checkpoints_abandoned_.load(std::memory_order_relaxed);
   all.alignment_last = duration(alignment_last_.load(std::memory_order_relaxed));
@@ -522,6 +536,8 @@ job_metrics job_runner::metrics() const {
   if (ended_ || tasks_ == nullptr) return all;
   for (task* each : tasks_->tasks()) {
     all.tasks.push_back(each->metrics());
+    all.checkpoint_pause_longest =
+        std::max(all.checkpoint_pause_longest, each->snapshot_pause_longest());
     each->ask_for_state();
   }
   if (rebalancing_ != nullptr) add_key_groups(all);

@@ -111,7 +111,7 @@ class job_runner final : private supervisor {
   void ask(task& holder, const std::shared_ptr<reading>& all, std::vector<std::size_t> indices);
   void ask_for_missing(const std::shared_ptr<reading>& all, bool everyone);
   void add_key_groups(job_metrics& to) const;
-  bool advance_commit();
+  void write_apart();
   void note_committed();
   void note_alignment();
   void abandon_when_due();
@@ -138,6 +138,8 @@ class job_runner final : private supervisor {
   std::atomic<std::uint64_t> checkpoints_{0};
   std::atomic<duration::rep> checkpoint_last_{0};
   std::atomic<duration::rep> checkpoint_longest_{0};
+  std::atomic<duration::rep> checkpoint_durable_{0};
+  std::atomic<std::uint64_t> checkpoint_rows_{0};
   std::atomic<std::uint64_t> checkpoint_bytes_{0};
   std::atomic<std::uint64_t> checkpoints_abandoned_{0};
   std::atomic<duration::rep> alignment_last_{0};

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,12 @@ namespace freshet {
 struct state_change {
   std::string key;
   std::optional<std::string> value;  ///< Nothing: the row is deleted.
+};
+
+/// The same where somebody else keeps the bytes.
+struct state_change_view {
+  std::string_view key;
+  std::optional<std::string_view> value;
 };
 
 /// Until when rows of one state are wanted: those whose `expires_at` (the first eight bytes of
@@ -77,6 +84,12 @@ class state_backend {
   /// other error it is unknown whether the commit happened; a new backend over the place knows.
   virtual absl::Status commit(std::vector<state_change> changes, std::string_view manifest,
                               const std::vector<state_horizon>& horizons) = 0;
+
+  /// The same for changes that are ascending by key, each once, and whose bytes stay until it
+  /// returns. A backend that needs no copies of them overrides it.
+  virtual absl::Status commit_sorted(std::span<const state_change_view> changes,
+                                     std::string_view manifest,
+                                     const std::vector<state_horizon>& horizons);
 };
 
 }  // namespace freshet
