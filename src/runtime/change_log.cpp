@@ -171,9 +171,8 @@ change_log change_log::latest() const {
   change_log made;
   for (const state_change_view& each : in_order()) {
     const std::string_view value = each.value.value_or(std::string_view());
-    const change_header sizes{
-        static_cast<std::uint32_t>(each.key.size()),
-        each.value ? static_cast<std::uint32_t>(value.size()) : erased};
+    const change_header sizes{static_cast<std::uint32_t>(each.key.size()),
+                              each.value ? static_cast<std::uint32_t>(value.size()) : erased};
     const std::size_t bytes = each.key.size() + value.size();
     char* to = made.room_for(sizeof sizes + bytes);
     std::memcpy(to, &sizes, sizeof sizes);

@@ -49,6 +49,8 @@ class checkpointer {
   checkpointer(const graph& of, const run_options& options) : graph_(of), options_(options) {}
 
   bool enabled() const { return options_.checkpoint.enabled(); }
+  /// Whether commits are worth a thread of their own. After `open`.
+  bool writes_slowly() const { return backend_ != nullptr && !backend_->commits_quickly(); }
 
   /// Opens the directory and holds what it finds against the graph and the `resume` option. Changes
   /// nothing in the directory beyond creating it.

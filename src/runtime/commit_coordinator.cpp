@@ -166,8 +166,8 @@ void commit_coordinator::write() {
     held_batches_ += part.held_batches;
   }
   if (!checkpoints_.enabled()) return;
-  writing_ = std::make_shared<commit_work>(checkpoints_, std::move(parts),
-                                           std::exchange(kept_, {}));
+  writing_ =
+      std::make_shared<commit_work>(checkpoints_, std::move(parts), std::exchange(kept_, {}));
   writing_->sources = sources_;
   writing_->sinks = sinks_;
   writing_->last = last_;

@@ -211,7 +211,7 @@ absl::Status job_runner::execute() {
     const bool polls = signal_->polls();
     scheduler_ = make_scheduler(options_.scheduler, options_.parallelism, signal_, polls);
     for (task* each : tasks_->tasks()) each->set_waker(scheduler_.get());
-    write_apart();
+    choose_how_to_write();
     scheduler_->run(tasks_->tasks(), *this);
   }));
   return result_;
@@ -244,13 +244,8 @@ absl::StatusOr<bool> job_runner::settle() {
 absl::Status job_runner::commit_now() {
   absl::Status wrong = guarded([this] {
     begin_commit(false, false);
-    while (!commits_->advance()) {
-      if (options_.parallelism > 1) {
-        (void)step_all();
-      } else {
-        for (task* each : tasks_->tasks()) each->serve();
-      }
-    }
+    waits_for_commits_ = options_.parallelism == 1;
+    while (!advance_commit()) (void)step_all();
     note_committed();
   });
   if (!wrong.ok()) end(wrong);
@@ -418,7 +413,7 @@ supervisor::verdict job_runner::supervise() {
   give_up_when_due();
   if (!commits_->under_way()) look_for_work();
   abandon_when_due();
-  if (!commits_->under_way() || !commits_->advance()) return verdict::go_on;
+  if (!commits_->under_way() || !advance_commit()) return verdict::go_on;
   if (commits_->abandoned()) {
     next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
     return verdict::go_on;
@@ -446,14 +441,24 @@ void job_runner::look_for_work() {
   }
 }
 
-/// Has commits written while tasks work. A simulation has one thread, and draws when it writes.
-void job_runner::write_apart() {
-  if (!checkpointer_.enabled()) return;
-  if (options_.scheduler.is == scheduling::kind::simulation) {
+/// Commits are written while tasks work, but where there is one task and next to nothing to write.
+/// A simulation has one thread, and draws when it writes.
+void job_runner::choose_how_to_write() {
+  const bool simulates = options_.scheduler.is == scheduling::kind::simulation;
+  waits_for_commits_ = options_.parallelism == 1 && !simulates && !checkpointer_.writes_slowly();
+  if (simulates) {
     commits_->write_at_random(options_.scheduler.seed);
-  } else {
+  } else if (checkpointer_.writes_slowly()) {
     commits_->write_in_background();
   }
+}
+
+bool job_runner::advance_commit() {
+  if (!waits_for_commits_) return commits_->advance();
+  while (!commits_->advance()) {
+    for (task* each : tasks_->tasks()) each->serve();
+  }
+  return true;
 }
 
 /// Ends a job that has not come to its end in time after a request.

@@ -5,7 +5,6 @@
 
 #include <absl/status/status.h>
 
-#include <span>
 #include <vector>
 
 namespace freshet::detail {
@@ -13,9 +12,6 @@ namespace freshet::detail {
 /// Sorts `changes` by key. An error, kInvalidArgument, if a key is too short to number its state or
 /// appears twice; it names the first such key.
 absl::Status sort_changes(std::vector<state_change>& changes);
-
-/// The same error for changes that should be ascending by key; also where they are not.
-absl::Status check_sorted(std::span<const state_change_view> changes);
 
 /// Views of `changes`, which must outlive them.
 std::vector<state_change_view> views_of(const std::vector<state_change>& changes);

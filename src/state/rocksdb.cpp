@@ -306,6 +306,9 @@ absl::Status rocksdb_backend::write_changes(std::span<const state_change_view> c
       rocksdb::Status added;
       for (; added.ok() && change != changes.end() && writer.FileSize() < file_bytes_max;
            ++change) {
+        // Bytes that stand in another order than the rows: some rows ahead of their use.
+        constexpr std::ptrdiff_t ahead = 8;
+        if (changes.end() - change > ahead) __builtin_prefetch((change + ahead)->key.data());
         added = change->value ? writer.Put(slice(change->key), slice(*change->value))
                               : writer.Delete(slice(change->key));
       }
@@ -342,7 +345,6 @@ absl::Status rocksdb_backend::bound_files() {
 absl::Status rocksdb_backend::commit_changes(std::span<const state_change_view> changes,
                                              std::string_view manifest,
                                              const std::vector<state_horizon>& horizons) {
-  if (absl::Status status = detail::check_sorted(changes); !status.ok()) return status;
   if (absl::Status status = open_for_writing(); !status.ok()) return status;
   if (absl::Status status = bound_files(); !status.ok()) return status;
 

@@ -65,6 +65,12 @@ void draw_snapshot(std::mt19937_64& random, std::vector<change_log>& parts, rows
   for (auto& [key, value] : own) wanted[key] = value;
 }
 
+void draw_snapshot_over(std::mt19937_64& random, change_log& into, rows& wanted) {
+  std::vector<change_log> parts(1);
+  draw_snapshot(random, parts, wanted);
+  into = std::move(parts.front());
+}
+
 }  // namespace
 
 TEST_CASE("a log of several snapshots hands out what a map of the latest changes has",
@@ -81,6 +87,15 @@ TEST_CASE("a log of several snapshots hands out what a map of the latest changes
       for (change_log& each : parts) all.add(std::move(each), snapshot);
     }
     REQUIRE(contents(all) == wanted);
+    change_log latest = all.latest();
+    REQUIRE(contents(latest) == wanted);
+    REQUIRE(latest.rows() == wanted.size());
+    REQUIRE(latest.bytes() <= all.bytes());
+    // It is as old as one snapshot.
+    change_log more;
+    draw_snapshot_over(random, more, wanted);
+    latest.add(std::move(more), 1);
+    REQUIRE(contents(latest) == wanted);
   }
 }
 
