@@ -2,7 +2,6 @@
 
 #include <freshet/state/rocksdb.hpp>
 
-#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,21 +13,9 @@ namespace freshet::detail {
 
 namespace {
 
-/// Keys of state rows: state number, hash (both big endian, so that rows sort by key group, hash,
-/// key), then the operator's own key bytes.
-constexpr std::size_t key_prefix_bytes = 12;
-
-template <class Unsigned>
-void append_big_endian(std::string& to, Unsigned value) {
-  for (int shift = static_cast<int>(sizeof(Unsigned)) * 8 - 8; shift >= 0; shift -= 8) {
-    to.push_back(static_cast<char>((value >> shift) & 0xff));
-  }
-}
-
 std::string state_prefix(std::uint32_t state) {
-  std::string bytes;
-  append_big_endian(bytes, state);
-  return bytes;
+  const auto bytes = encode_state_number(state);
+  return {bytes.begin(), bytes.end()};
 }
 
 class draft_writer final : public state_writer {
@@ -38,13 +25,10 @@ class draft_writer final : public state_writer {
 
   void put(std::uint64_t hash, std::string_view key, timestamp expires_at,
            std::string_view value) override {
-    const auto expiry = encode_expiry(expires_at);
-    std::string stored(expiry.begin(), expiry.end());
-    stored.append(value);
-    draft_.changes.push_back({row_key(hash, key), std::move(stored)});
+    draft_.changes.put(state_, hash, key, expires_at, value);
   }
   void erase(std::uint64_t hash, std::string_view key) override {
-    draft_.changes.push_back({row_key(hash, key), std::nullopt});
+    draft_.changes.erase(state_, hash, key);
   }
   void summary(std::string bytes, timestamp frontier) override {
     record_.summary = std::move(bytes);
@@ -52,15 +36,6 @@ class draft_writer final : public state_writer {
   }
 
  private:
-  std::string row_key(std::uint64_t hash, std::string_view key) const {
-    std::string bytes;
-    bytes.reserve(key_prefix_bytes + key.size());
-    append_big_endian(bytes, state_);
-    append_big_endian(bytes, hash);
-    bytes.append(key);
-    return bytes;
-  }
-
   snapshot_draft& draft_;
   std::uint32_t state_;
   instance_record& record_;
@@ -173,20 +148,9 @@ bool may_be_dropped(const operator_record& record) {
 
 }  // namespace
 
-void snapshot_draft::add(snapshot_draft other) {
-  changes.insert(changes.end(), std::make_move_iterator(other.changes.begin()),
-                 std::make_move_iterator(other.changes.end()));
+void snapshot_draft::add(snapshot_draft other, std::uint32_t later) {
+  changes.add(std::move(other.changes), later);
   for (auto& [node, of_node] : other.instances) instances[node].merge(std::move(of_node));
-}
-
-void snapshot_draft::add_older(snapshot_draft other) {
-  if (other.changes.empty()) return;
-  absl::flat_hash_set<std::string_view> known;
-  for (const state_change& each : changes) known.insert(each.key);
-  std::erase_if(other.changes,
-                [&known](const state_change& each) { return known.contains(each.key); });
-  changes.insert(changes.end(), std::make_move_iterator(other.changes.begin()),
-                 std::make_move_iterator(other.changes.end()));
 }
 
 std::string state_identity(const node& of) {
@@ -374,14 +338,17 @@ void checkpointer::restore(node_id node, const key_group_set& groups, runtime_op
   to.restore(reader);
 }
 
-void checkpointer::collect(node_id node, std::size_t instance, const key_group_set& groups,
-                           runtime_operator& from, snapshot_draft& into) const {
+std::unique_ptr<state_writer> checkpointer::collect(node_id node, std::size_t instance,
+                                                    const key_group_set& groups,
+                                                    runtime_operator& from,
+                                                    snapshot_draft& into) const {
   const std::string identity = state_identity(graph_.nodes()[node]);
-  if (!enabled() || identity.empty()) return;
+  if (!enabled() || identity.empty()) return nullptr;
   instance_record& record = into.instances[node][instance];
   record.groups = groups;
-  draft_writer writer(into, states_.at(identity), record);
-  from.snapshot(writer);
+  auto writer = std::make_unique<draft_writer>(into, states_.at(identity), record);
+  from.snapshot(*writer);
+  return writer;
 }
 
 operator_record checkpointer::record_of(node_id id,
@@ -409,7 +376,7 @@ absl::Status checkpointer::commit(snapshot_draft draft, std::vector<source_recor
     next.operators.push_back(std::move(record));
   }
   absl::Status committed =
-      backend_->commit(std::move(draft.changes), encode_manifest(next), horizons);
+      backend_->commit_sorted(draft.changes.in_order(), encode_manifest(next), horizons);
   if (committed.ok()) newest_ = std::move(next);
   return committed;
 }

@@ -2,9 +2,10 @@
 //
 // The order of a commit: sinks prepare, then one atomic step of the backend makes rows and manifest
 // durable, then sinks publish. A crash before that step leaves the previous commit; a crash after
-// it repeats the publishing. Threads: one, but for `collect`.
+// it repeats the publishing. Threads: one at a time, but for `collect`.
 #pragma once
 
+#include "change_log.hpp"
 #include "manifest.hpp"
 
 #include <freshet/core/key_group.hpp>
@@ -34,14 +35,11 @@ std::string state_identity(const node& of);
 /// What a barrier collects on its way.
 class snapshot_draft {
  public:
-  /// Takes what the barrier has collected on another way. \pre no instance of an operator is in
-  /// both.
-  void add(snapshot_draft other);
-  /// Takes the changes of an earlier one that was never committed, but for those of rows that have
-  /// changed again.
-  void add_older(snapshot_draft other);
+  /// Takes what the barrier has collected on another way; `later` as in `change_log::add`. \pre no
+  /// instance of an operator is in both.
+  void add(snapshot_draft other, std::uint32_t later = 0);
 
-  std::vector<state_change> changes;
+  change_log changes;
   /// By node, then by the number of the instance.
   std::map<node_id, std::map<std::size_t, instance_record>> instances;
 };
@@ -51,6 +49,8 @@ class checkpointer {
   checkpointer(const graph& of, const run_options& options) : graph_(of), options_(options) {}
 
   bool enabled() const { return options_.checkpoint.enabled(); }
+  /// Whether commits are worth a thread of their own. After `open`.
+  bool writes_slowly() const { return backend_ != nullptr && !backend_->commits_quickly(); }
 
   /// Opens the directory and holds what it finds against the graph and the `resume` option. Changes
   /// nothing in the directory beyond creating it.
@@ -66,12 +66,16 @@ class checkpointer {
   /// whoever had them at the commit. Throws `job_failure` when the bytes are damaged.
   void restore(node_id node, const key_group_set& groups, runtime_operator& to);
 
-  /// Takes an instance's part of a snapshot. `groups`: the key groups that it owns, which no other
-  /// instance of a keyed operator does. Threads: any, with a draft of their own.
-  void collect(node_id node, std::size_t instance, const key_group_set& groups,
-               runtime_operator& from, snapshot_draft& into) const;
+  /// Begins to take an instance's part of a snapshot. `groups`: the key groups that it owns, which
+  /// no other instance of a keyed operator does. Threads: any, with a draft of their own.
+  /// \return what `from.continue_snapshot` writes to until it is complete; `into` must stay where
+  ///         it is meanwhile. Null where there is nothing to take.
+  [[nodiscard]] std::unique_ptr<state_writer> collect(node_id node, std::size_t instance,
+                                                      const key_group_set& groups,
+                                                      runtime_operator& from,
+                                                      snapshot_draft& into) const;
 
-  /// The atomic step.
+  /// The atomic step. Threads: any, while no other uses this object but for `collect`.
   absl::Status commit(snapshot_draft draft, std::vector<source_record> sources,
                       std::vector<sink_record> sinks, std::vector<counter_record> counters,
                       bool finished);

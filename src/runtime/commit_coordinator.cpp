@@ -11,13 +11,17 @@ commit_coordinator::commit_coordinator(const graph& of, checkpointer& checkpoint
                                        std::shared_ptr<wake_signal> signal)
     : graph_(of), checkpoints_(checkpoints), tasks_(tasks), signal_(std::move(signal)) {
   for (task* each : tasks_) {
-    each->set_snapshot_taker([into = collected_, wake = signal_](task_snapshot part) {
-      {
-        const std::lock_guard lock(into->mutex);
-        into->snapshots.push_back(std::move(part));
-      }
-      wake->notify();
-    });
+    each->set_snapshot_taker({[into = collected_] {
+                                const std::lock_guard lock(into->mutex);
+                                ++into->passed;
+                              },
+                              [into = collected_, wake = signal_](task_snapshot part) {
+                                {
+                                  const std::lock_guard lock(into->mutex);
+                                  into->snapshots.push_back(std::move(part));
+                                }
+                                wake->notify();
+                              }});
   }
 }
 
@@ -27,6 +31,10 @@ void commit_coordinator::begin(bool last, bool stops, bool moves) {
   needed_ = last || stops || moves;
   abandoned_ = false;
   ++barrier_;
+  {
+    const std::lock_guard lock(collected_->mutex);
+    collected_->passed = 0;
+  }
   for (task* each : tasks_) {
     if (!each->has_sources()) continue;
     each->post([each, stops, number = barrier_] {
@@ -37,7 +45,9 @@ void commit_coordinator::begin(bool last, bool stops, bool moves) {
 }
 
 bool commit_coordinator::can_abandon() {
-  return phase_ == phase::collecting && !needed_ && !all_collected();
+  if (phase_ != phase::collecting || needed_) return false;
+  const std::lock_guard lock(collected_->mutex);
+  return collected_->passed < tasks_.size();
 }
 
 void commit_coordinator::abandon() {
@@ -69,10 +79,8 @@ void commit_coordinator::keep_collected() {
     const std::lock_guard lock(collected_->mutex);
     parts.swap(collected_->snapshots);
   }
-  snapshot_draft newer;
-  for (task_snapshot& part : parts) newer.add(std::move(part.draft));
-  newer.add_older(std::move(kept_));
-  kept_ = std::move(newer);
+  for (task_snapshot& part : parts) kept_.add(std::move(part.draft.changes), 1);
+  kept_ = kept_.latest();
 }
 
 bool commit_coordinator::all_collected() {
@@ -81,10 +89,8 @@ bool commit_coordinator::all_collected() {
 }
 
 bool commit_coordinator::advance() {
-  if (phase_ == phase::collecting && all_collected()) {
-    commit();
-    publish();
-  }
+  if (phase_ == phase::collecting && all_collected()) write();
+  if (phase_ == phase::writing && is_written()) publish();
   if (phase_ == phase::abandoning && all_gave_up()) {
     keep_collected();
     phase_ = phase::none;
@@ -102,7 +108,42 @@ bool commit_coordinator::advance() {
   return true;
 }
 
-void commit_coordinator::commit() {
+/// What one commit needs; done by any thread.
+class commit_coordinator::commit_work {
+ public:
+  /// `older`: changes of snapshots that were abandoned.
+  commit_work(checkpointer& checkpoints, std::vector<task_snapshot> parts, change_log older)
+      : checkpoints_(checkpoints), parts_(std::move(parts)), older_(std::move(older)) {}
+
+  std::vector<source_record> sources;
+  std::vector<sink_record> sinks;
+  std::vector<counter_record> counters;
+  bool last = false;
+
+  absl::Status run() {
+    snapshot_draft draft;
+    draft.changes = std::move(older_);
+    for (task_snapshot& part : parts_) draft.add(std::move(part.draft), 1);
+    parts_.clear();
+    written_.rows = draft.changes.rows();
+    written_.bytes = draft.changes.bytes();
+    absl::Status done = checkpoints_.commit(std::move(draft), std::move(sources), std::move(sinks),
+                                            std::move(counters), last);
+    written_.at = std::chrono::steady_clock::now();
+    return done;
+  }
+  /// After `run`.
+  const written& came_to() const { return written_; }
+
+ private:
+  checkpointer& checkpoints_;
+  std::vector<task_snapshot> parts_;
+  change_log older_;
+  written written_;
+};
+
+void commit_coordinator::write() {
+  phase_ = phase::writing;
   std::vector<task_snapshot> parts;
   {
     const std::lock_guard lock(collected_->mutex);
@@ -113,7 +154,6 @@ void commit_coordinator::commit() {
   alignment_ = duration::zero();
   held_batches_ = 0;
   std::map<node_id, counter_record> counters;
-  snapshot_draft draft;
   for (task_snapshot& part : parts) {
     for (auto& [node, token] : part.sink_tokens) {
       sinks_.push_back({graph_.nodes()[node].name, std::move(token)});
@@ -122,19 +162,35 @@ void commit_coordinator::commit() {
       const auto [known, is_new] = counters.emplace(node, counts);
       if (!is_new) add_counts(known->second, counts);
     }
-    draft.add(std::move(part.draft));
     alignment_ = std::max(alignment_, part.alignment);
     held_batches_ += part.held_batches;
   }
-  draft.add_older(std::exchange(kept_, {}));
-  bytes_written_ = 0;
-  for (const state_change& each : draft.changes) {
-    bytes_written_ += each.key.size() + (each.value ? each.value->size() : 0);
-  }
   if (!checkpoints_.enabled()) return;
-  std::vector<counter_record> by_place;
-  for (auto& [node, counts] : counters) by_place.push_back(std::move(counts));
-  check(checkpoints_.commit(std::move(draft), sources_, sinks_, std::move(by_place), last_));
+  writing_ =
+      std::make_shared<commit_work>(checkpoints_, std::move(parts), std::exchange(kept_, {}));
+  writing_->sources = sources_;
+  writing_->sinks = sinks_;
+  writing_->last = last_;
+  for (auto& [node, counts] : counters) writing_->counters.push_back(std::move(counts));
+  if (draws_) writes_for_ = (*draws_)() % 12;
+  if (writer_ != nullptr) writer_->begin([work = writing_] { return work->run(); });
+}
+
+/// Whether the commit is durable. Throws where it has failed.
+bool commit_coordinator::is_written() {
+  if (writing_ == nullptr) return true;  // There are no checkpoints.
+  if (writes_for_ > 0) {
+    --writes_for_;
+    signal_->notify();
+    return false;
+  }
+  const std::optional<absl::Status> done =
+      writer_ == nullptr ? writing_->run() : writer_->take_result();
+  if (!done) return false;
+  check(*done);
+  written_ = writing_->came_to();
+  writing_.reset();
+  return true;
 }
 
 /// Of each source, the position of every split, from the task that reads it.

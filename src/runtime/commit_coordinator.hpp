@@ -1,21 +1,27 @@
 // Takes a job through a commit: barriers into the sources, every task's part of the snapshot, one
 // durable step, and the publishing of what sinks have prepared.
 //
-// Tasks go on working meanwhile; what they do after their barrier belongs to the next commit. One
-// commit is under way at a time. While its barriers are, it can be abandoned: what tasks have
-// handed in by then they will not hand in again, so that it is kept for the next one.
+// Tasks go on working meanwhile, also while it is written; what they do after their barrier belongs
+// to the next commit. One commit is under way at a time. While its barriers are, it can be
+// abandoned: what tasks have handed in by then they will not hand in again, so that it is kept for
+// the next one.
 //
-// Threads: the supervising one; tasks hand in their parts from any.
+// Threads: the supervising one; tasks hand in their parts from any; a thread of its own writes, if
+// wanted.
 #pragma once
 
 #include "checkpoint.hpp"
+#include "commit_writer.hpp"
 #include "task.hpp"
 #include "wake_signal.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <random>
 #include <vector>
 
 namespace freshet::detail {
@@ -26,6 +32,12 @@ class commit_coordinator {
   commit_coordinator(const graph& of, checkpointer& checkpoints, const std::vector<task*>& tasks,
                      std::shared_ptr<wake_signal> signal);
 
+  /// From now on commits are written by a thread of its own, and not in `advance`. For a job with
+  /// checkpoints.
+  void write_in_background() { writer_ = std::make_unique<commit_writer>(signal_); }
+  /// The same for a simulation: that a commit takes time is drawn.
+  void write_at_random(std::uint64_t seed) { draws_.emplace(seed); }
+
   /// Sends barriers through all tasks. `last`: of a job that will not go on from here, so that
   /// sinks complete their output. `stops`: sources read nothing after their barrier. `moves`: key
   /// groups move at it.
@@ -34,8 +46,11 @@ class commit_coordinator {
   bool can_abandon();
   /// Gives the commit under way up: `advance` tells when all tasks have. \pre can_abandon().
   void abandon();
-  /// Keys and values of the newest commit.
-  std::uint64_t bytes_written() const { return bytes_written_; }
+  /// Keys and values of the newest commit, and how many.
+  std::uint64_t bytes_written() const { return written_.bytes; }
+  std::uint64_t rows_written() const { return written_.rows; }
+  /// When it became durable.
+  std::chrono::steady_clock::time_point written_at() const { return written_.at; }
   /// The longest alignment of a task for the newest commit, and what all had to hold back for it.
   duration alignment() const { return alignment_; }
   std::uint64_t held_batches() const { return held_batches_; }
@@ -46,18 +61,27 @@ class commit_coordinator {
   bool advance();
 
  private:
-  enum class phase : std::uint8_t { none, collecting, abandoning, publishing };
+  enum class phase : std::uint8_t { none, collecting, abandoning, writing, publishing };
   struct collected {
     std::mutex mutex;
     std::vector<task_snapshot> snapshots;
+    std::size_t passed = 0;  ///< Tasks that the barrier has.
     std::size_t published = 0;
     std::size_t gave_up = 0;
   };
 
+  struct written {
+    std::uint64_t rows = 0;
+    std::uint64_t bytes = 0;
+    std::chrono::steady_clock::time_point at;
+  };
+  class commit_work;
+
   bool all_collected();
   bool all_gave_up();
   void keep_collected();
-  void commit();
+  void write();
+  bool is_written();
   void publish();
   std::vector<source_record> merge_positions(const std::vector<task_snapshot>& parts) const;
 
@@ -71,13 +95,17 @@ class commit_coordinator {
   bool needed_ = false;        ///< It must not be abandoned.
   bool abandoned_ = false;     ///< The newest one.
   std::uint32_t barrier_ = 0;  ///< The number of the newest.
-  snapshot_draft kept_;        ///< Of those abandoned since the last commit.
+  change_log kept_;            ///< Of those abandoned since the last commit.
   std::size_t publishing_ = 0;
-  std::uint64_t bytes_written_ = 0;
   duration alignment_{0};
   std::uint64_t held_batches_ = 0;
+  written written_;
+  std::shared_ptr<commit_work> writing_;  ///< In the phase of that name.
+  std::optional<std::mt19937_64> draws_;  ///< Of a simulation,
+  std::uint64_t writes_for_ = 0;          ///< in which it takes so many more looks.
   std::vector<source_record> sources_;
   std::vector<sink_record> sinks_;
+  std::unique_ptr<commit_writer> writer_;  ///< The last member: it may be at work on the others.
 };
 
 }  // namespace freshet::detail

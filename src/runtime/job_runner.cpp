@@ -211,6 +211,7 @@ absl::Status job_runner::execute() {
     const bool polls = signal_->polls();
     scheduler_ = make_scheduler(options_.scheduler, options_.parallelism, signal_, polls);
     for (task* each : tasks_->tasks()) each->set_waker(scheduler_.get());
+    choose_how_to_write();
     scheduler_->run(tasks_->tasks(), *this);
   }));
   return result_;
@@ -243,6 +244,7 @@ absl::StatusOr<bool> job_runner::settle() {
 absl::Status job_runner::commit_now() {
   absl::Status wrong = guarded([this] {
     begin_commit(false, false);
+    waits_for_commits_ = options_.parallelism == 1;
     while (!advance_commit()) (void)step_all();
     note_committed();
   });
@@ -259,7 +261,8 @@ void job_runner::end(absl::Status result) {
     ended_ = true;
   }
   ended_changed_.notify_all();
-  // Nobody asks the tasks any more.
+  // Nobody asks the tasks any more. What is being written is waited for.
+  commits_.reset();
   rebalancing_.reset();
   tasks_.reset();
   checkpointer_.close();
@@ -368,6 +371,10 @@ void job_runner::note_committed() {
     checkpoint_longest_.store(
         std::max(took.count(), checkpoint_longest_.load(std::memory_order_relaxed)),
         std::memory_order_relaxed);
+    const duration durable =
+        std::chrono::duration_cast<duration>(commits_->written_at() - commit_began_);
+    checkpoint_durable_.store(durable.count(), std::memory_order_relaxed);
+    checkpoint_rows_.store(commits_->rows_written(), std::memory_order_relaxed);
     checkpoint_bytes_.store(commits_->bytes_written(), std::memory_order_relaxed);
     note_alignment();
   }
@@ -434,12 +441,22 @@ void job_runner::look_for_work() {
   }
 }
 
-/// With parallelism 1 this thread runs the one task, so that a commit is complete before the next
-/// slice begins.
+/// Commits are written while tasks work, but where there is one task and next to nothing to write.
+/// A simulation has one thread, and draws when it writes.
+void job_runner::choose_how_to_write() {
+  const bool simulates = options_.scheduler.is == scheduling::kind::simulation;
+  waits_for_commits_ = options_.parallelism == 1 && !simulates && !checkpointer_.writes_slowly();
+  if (simulates) {
+    commits_->write_at_random(options_.scheduler.seed);
+  } else if (checkpointer_.writes_slowly()) {
+    commits_->write_in_background();
+  }
+}
+
 bool job_runner::advance_commit() {
-  if (options_.parallelism > 1) return commits_->advance();
+  if (!waits_for_commits_) return commits_->advance();
   while (!commits_->advance()) {
-    for (task* each : tasks_->tasks()) (void)each->serve();
+    for (task* each : tasks_->tasks()) each->serve();
   }
   return true;
 }
@@ -512,6 +529,8 @@ job_metrics job_runner::metrics() const {
   all.checkpoints = checkpoints_.load(std::memory_order_relaxed);
   all.checkpoint_last = duration(checkpoint_last_.load(std::memory_order_relaxed));
   all.checkpoint_longest = duration(checkpoint_longest_.load(std::memory_order_relaxed));
+  all.checkpoint_durable = duration(checkpoint_durable_.load(std::memory_order_relaxed));
+  all.checkpoint_rows = checkpoint_rows_.load(std::memory_order_relaxed);
   all.checkpoint_bytes = checkpoint_bytes_.load(std::memory_order_relaxed);
   all.checkpoints_abandoned = checkpoints_abandoned_.load(std::memory_order_relaxed);
   all.alignment_last = duration(alignment_last_.load(std::memory_order_relaxed));
@@ -522,6 +541,8 @@ job_metrics job_runner::metrics() const {
   if (ended_ || tasks_ == nullptr) return all;
   for (task* each : tasks_->tasks()) {
     all.tasks.push_back(each->metrics());
+    all.checkpoint_pause_longest =
+        std::max(all.checkpoint_pause_longest, each->snapshot_pause_longest());
     each->ask_for_state();
   }
   if (rebalancing_ != nullptr) add_key_groups(all);

@@ -111,6 +111,7 @@ class job_runner final : private supervisor {
   void ask(task& holder, const std::shared_ptr<reading>& all, std::vector<std::size_t> indices);
   void ask_for_missing(const std::shared_ptr<reading>& all, bool everyone);
   void add_key_groups(job_metrics& to) const;
+  void choose_how_to_write();
   bool advance_commit();
   void note_committed();
   void note_alignment();
@@ -134,10 +135,13 @@ class job_runner final : private supervisor {
   request noticed_ = request::none;  ///< The one whose time runs.
   request obeyed_ = request::none;   ///< The one that has gone to the tasks.
   bool ending_ = false;              ///< The commit under way is the last.
+  bool waits_for_commits_ = true;    ///< The one task does nothing while a commit is under way.
   std::optional<std::chrono::steady_clock::time_point> give_up_at_;
   std::atomic<std::uint64_t> checkpoints_{0};
   std::atomic<duration::rep> checkpoint_last_{0};
   std::atomic<duration::rep> checkpoint_longest_{0};
+  std::atomic<duration::rep> checkpoint_durable_{0};
+  std::atomic<std::uint64_t> checkpoint_rows_{0};
   std::atomic<std::uint64_t> checkpoint_bytes_{0};
   std::atomic<std::uint64_t> checkpoints_abandoned_{0};
   std::atomic<duration::rep> alignment_last_{0};

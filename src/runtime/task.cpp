@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdlib>
+#include <limits>
 #include <utility>
 
 namespace freshet::detail {
@@ -23,6 +24,10 @@ constexpr std::chrono::milliseconds tick_every{20};
 
 /// How often at most is told what operators hold.
 constexpr std::chrono::milliseconds publish_every{10};
+
+/// For how long at a time rows of a snapshot are copied, and how many without a look at the clock.
+constexpr std::chrono::microseconds copy_for{250};
+constexpr std::size_t copied_rows = 64;
 
 spread spread_of(distribution how) {
   switch (how) {
@@ -241,8 +246,14 @@ void task::run_posted() {
   for (const auto& each : work) each();
 }
 
-bool task::serve() {
+void task::serve() {
   run_posted();
+  send_barrier();
+  finish_copying();
+}
+
+/// Sends the barrier that was asked for, when it can pass. \return whether it did.
+bool task::send_barrier() {
   if (barrier_wanted_ == 0 || !unfinished_.empty() || !outputs_have_room()) return false;
   pass_barrier(std::exchange(barrier_wanted_, 0));
   return true;
@@ -258,7 +269,7 @@ task::step_result task::step() {
   bool worked = false;
   bool lacked_room = false;
   if (settle()) {
-    worked = serve();
+    worked = send_barrier();
     if (std::exchange(met_deadlines_, false)) {
       worked = true;  // What is due at once again must not keep input away for ever.
     } else if (outputs_have_room()) {
@@ -271,8 +282,11 @@ task::step_result task::step() {
     }
     worked |= flush_when_due(worked);
   }
+  worked |= copy_some();
   lacks_room_ = !outputs_have_room();
-  if (lacks_room_) return waits_for_room() ? step_result::waits : step_result::worked;
+  if (lacks_room_) {
+    return copying_ == nullptr && waits_for_room() ? step_result::waits : step_result::worked;
+  }
   // What had no room may have some by now: nobody would wake this task for what it left undone.
   if (worked || lacked_room || !unfinished_.empty()) return step_result::worked;
   return finished() ? step_result::finished : step_result::waits;
@@ -435,6 +449,7 @@ void task::read_all_channels() {
 }
 
 void task::abandon_barrier(std::uint32_t number) {
+  finish_copying();                      // Nothing is handed in for it later.
   if (number <= barriers_done_) return;  // It has passed.
   barriers_done_ = number;
   barrier_wanted_ = 0;
@@ -459,19 +474,21 @@ bool task::all_at_barrier() const {
 /// \pre no emission is unfinished.
 void task::pass_barrier(std::uint32_t number) {
   assert(unfinished_.empty());
-  task_snapshot taken;
+  finish_copying();  // Of a snapshot before that.
+  const auto began = std::chrono::steady_clock::now();
+  copying_ = std::make_unique<unfinished_snapshot>();
+  task_snapshot& taken = copying_->taken;
   if (aligning_since_) {
-    taken.alignment =
-        std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - *aligning_since_);
+    taken.alignment = std::chrono::duration_cast<duration>(began - *aligning_since_);
     taken.held_batches = waiting_batches();
   }
   barriers_done_ = number;
   read_all_channels();
-  collecting_ = &taken;
+  collecting_ = true;
   const control barrier{.what = control::kind::barrier, .number = number};
   for (const auto& [id, source] : heads_) source->send(barrier);
   for (const arrival& each : arrivals_) each.receiver->send(barrier);
-  collecting_ = nullptr;
+  collecting_ = false;
   for (const auto& [id, source] : heads_) {
     source_commit at = source->position();
     for (std::size_t split = 0; split < at.splits.size(); ++split) {
@@ -486,8 +503,50 @@ void task::pass_barrier(std::uint32_t number) {
   }
   // Once the snapshot is handed in, the next barrier may be prepared.
   const std::shared_ptr<key_group_move> move = in_.move;
-  take_(std::move(taken));
+  take_.barrier_passed();
+  // Operators that are handed over do not go on.
+  if (move != nullptr || copying_->parts.empty()) finish_copying();
+  note_pause(began);
   if (move != nullptr) join_move(move);
+}
+
+/// Copies a part of the snapshot under way. \return whether there was one.
+bool task::copy_some() {
+  if (copying_ == nullptr) return false;
+  const auto began = std::chrono::steady_clock::now();
+  if (in_.seed) {
+    // A simulation must not depend on how fast it runs, and states in it are small.
+    copy_rows(draws_() % 8 == 0 ? 1000 : 1 + draws_() % 4);
+  } else {
+    while (!copy_rows(copied_rows) && std::chrono::steady_clock::now() - began < copy_for) {
+    }
+  }
+  note_pause(began);
+  return true;
+}
+
+/// Copies at most so many rows, and hands the snapshot in when it is complete. \return whether it
+/// is. \pre there is one.
+bool task::copy_rows(std::size_t rows) {
+  std::vector<unfinished_snapshot::part>& parts = copying_->parts;
+  for (; !parts.empty(); parts.pop_back()) {
+    if (rows == 0 || !parts.back().of->continue_snapshot(rows)) return false;
+  }
+  const std::unique_ptr<unfinished_snapshot> complete = std::move(copying_);
+  take_.take(std::move(complete->taken));
+  return true;
+}
+
+void task::finish_copying() {
+  while (copying_ != nullptr) copy_rows(std::numeric_limits<std::size_t>::max());
+}
+
+void task::note_pause(std::chrono::steady_clock::time_point began) {
+  const duration took =
+      std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - began);
+  if (took > snapshot_pause_longest()) {
+    pause_longest_.store(took.count(), std::memory_order_relaxed);
+  }
 }
 
 void task::add_load(std::size_t to_stage, key_group_rows& sums) const {
@@ -701,9 +760,10 @@ void task::defer(runtime_operator& unfinished) {
 }
 
 void task::take_snapshot(runtime_operator& of) {
-  if (collecting_ == nullptr) return;
+  if (!collecting_) return;
   const node_id node = members_[index_of_operator_.at(&of)].node;
-  in_.checkpoints.collect(node, number_, groups_, of, collecting_->draft);
+  auto writer = in_.checkpoints.collect(node, number_, groups_, of, copying_->taken.draft);
+  if (writer != nullptr) copying_->parts.push_back({&of, std::move(writer)});
 }
 
 std::function<void()> task::waker() {

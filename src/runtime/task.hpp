@@ -6,7 +6,9 @@
 //
 // Barriers are aligned: a channel that has delivered its barrier is left alone until the others
 // have, so that a snapshot holds exactly what came before. A barrier that takes too long is
-// abandoned: those channels are read again, and where it comes later it is overlooked.
+// abandoned: those channels are read again, and where it comes later it is overlooked. At the
+// barrier operators only mark what belongs to the snapshot; the task copies that out slice by slice
+// while it goes on, and then hands it in.
 //
 // Threads: `wake` and `post` from any; everything else from the thread that runs the task.
 #pragma once
@@ -97,7 +99,10 @@ class task final : public task_services {
     waits,     ///< Nothing to do until `wake`, or for `sleep_at_most`.
     finished,  ///< No input is left. Barriers may still come.
   };
-  using snapshot_taker = std::function<void(task_snapshot)>;
+  struct snapshot_taker {
+    std::function<void()> barrier_passed;
+    std::function<void(task_snapshot)> take;  ///< When all of it is copied.
+  };
 
   using operators_by_node = std::unordered_map<node_id, std::unique_ptr<runtime_operator>>;
 
@@ -129,16 +134,17 @@ class task final : public task_services {
 
   /// One slice. Throws `job_failure`.
   step_result step();
-  /// Does what was posted, and passes the barrier that it asked for, but takes no input. Throws
-  /// `job_failure`. \return whether a barrier was passed.
-  bool serve();
+  /// Does what was posted, and passes the barrier that it asked for with all of its snapshot, but
+  /// takes no input. Throws `job_failure`.
+  void serve();
   /// In how long a task that waits should be stepped again; nothing where only a wake-up tells.
   std::optional<duration> sleep_at_most() const;
 
   /// Sends a barrier through a task with sources as soon as nothing is unfinished. Others get
   /// theirs from above.
   void begin_snapshot(std::uint32_t number) { barrier_wanted_ = number; }
-  /// Waits no longer for the barriers up to that number, and passes none of them any more.
+  /// Waits no longer for the barriers up to that number, and passes none of them any more. What
+  /// belongs to one that has passed is handed in before.
   void abandon_barrier(std::uint32_t number);
   /// No further input is read from sources.
   void stop_reading() { reads_ = false; }
@@ -157,6 +163,11 @@ class task final : public task_services {
   void add_load(std::size_t to_stage, key_group_rows& sums) const;
   /// How long it has worked. From any thread.
   duration busy() const { return meter_.busy(); }
+  /// How long a barrier, or the copying of a part of its snapshot, has kept it from work at most.
+  /// From any thread.
+  duration snapshot_pause_longest() const {
+    return duration(pause_longest_.load(std::memory_order_relaxed));
+  }
   bool has_sources() const { return !heads_.empty(); }
   bool has_sinks() const { return !sinks_.empty(); }
   runtime_operator& operator_of(node_id node) { return *members_.at(index_of_.at(node)).op; }
@@ -218,6 +229,15 @@ class task final : public task_services {
     std::vector<channel*> channels;
     front_counters* front = nullptr;  ///< Where the sender holds state of the operator below.
   };
+  /// A snapshot of which some operators still have rows to copy.
+  struct unfinished_snapshot {
+    struct part {
+      runtime_operator* of = nullptr;
+      std::unique_ptr<state_writer> to;
+    };
+    task_snapshot taken;
+    std::vector<part> parts;
+  };
   /// What sources may hold on to longer than the task lives.
   struct wake_handle {
     std::mutex mutex;
@@ -249,7 +269,12 @@ class task final : public task_services {
   bool all_at_barrier() const;
   void read_all_channels();
   std::size_t waiting_batches() const;
+  bool send_barrier();
   void pass_barrier(std::uint32_t number);
+  bool copy_some();
+  bool copy_rows(std::size_t rows);
+  void finish_copying();
+  void note_pause(std::chrono::steady_clock::time_point began);
   void join_move(std::shared_ptr<key_group_move> move);
   bool is_keyed(const member& which) const;
   void raise_frontiers(const std::vector<timestamp>& to);
@@ -295,9 +320,11 @@ class task final : public task_services {
   std::uint32_t barriers_done_ = 0;   ///< Those up to this number are passed, or abandoned.
   /// When the first channel came to a barrier that others have not come to.
   std::optional<std::chrono::steady_clock::time_point> aligning_since_;
+  bool collecting_ = false;     ///< A barrier is on its way through the operators.
   bool lacks_room_ = false;     ///< As of the last step.
   bool met_deadlines_ = false;  ///< In the last step.
-  task_snapshot* collecting_ = nullptr;
+  std::unique_ptr<unfinished_snapshot> copying_;  ///< From the barrier on, until handed in.
+  std::atomic<duration::rep> pause_longest_{0};
   std::shared_ptr<key_group_move> moving_;  ///< While the task stands still for it.
   snapshot_taker take_;
   std::shared_ptr<wake_handle> handle_;

@@ -53,4 +53,16 @@ bool is_expired(std::string_view key, std::string_view value,
   return false;
 }
 
+absl::Status state_backend::commit_sorted(std::span<const state_change_view> changes,
+                                          std::string_view manifest,
+                                          const std::vector<state_horizon>& horizons) {
+  std::vector<state_change> copies;
+  copies.reserve(changes.size());
+  for (const state_change_view& each : changes) {
+    copies.push_back({std::string(each.key), std::nullopt});
+    if (each.value) copies.back().value.emplace(*each.value);
+  }
+  return commit(std::move(copies), manifest, horizons);
+}
+
 }  // namespace freshet

@@ -41,4 +41,14 @@ absl::Status sort_changes(std::vector<state_change>& changes) {
   return absl::OkStatus();
 }
 
+std::vector<state_change_view> views_of(const std::vector<state_change>& changes) {
+  std::vector<state_change_view> views;
+  views.reserve(changes.size());
+  for (const state_change& each : changes) {
+    views.push_back({each.key, std::nullopt});
+    if (each.value) views.back().value.emplace(*each.value);
+  }
+  return views;
+}
+
 }  // namespace freshet::detail

@@ -13,4 +13,7 @@ namespace freshet::detail {
 /// appears twice; it names the first such key.
 absl::Status sort_changes(std::vector<state_change>& changes);
 
+/// Views of `changes`, which must outlive them.
+std::vector<state_change_view> views_of(const std::vector<state_change>& changes);
+
 }  // namespace freshet::detail

@@ -16,6 +16,7 @@ class memory_state_backend final : public state_backend {
   }
 
   absl::StatusOr<std::optional<std::string>> manifest() override { return checkpoint_->manifest; }
+  bool commits_quickly() const override { return true; }
 
   absl::Status scan(
       std::string_view prefix,

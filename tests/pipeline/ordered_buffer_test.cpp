@@ -43,6 +43,15 @@ struct saved_rows final : fr::detail::state_writer, fr::detail::state_reader {
     throw std::runtime_error(std::string(reason));
   }
 
+  /// A whole snapshot.
+  void save(buffer& of) {
+    of.snapshot(*this);
+    for (bool complete = false; !complete;) {
+      std::size_t rows = 3;
+      complete = of.continue_snapshot(rows);
+    }
+  }
+
   buffer restored(fr::timestamp frontier) {
     std::erase_if(all, [&](const auto& each) { return each.second.expires_at <= frontier; });
     buffer fresh('b');
@@ -117,7 +126,7 @@ TEST_CASE("records leave the buffer in the order of their turns, however they ca
       fr::batch<std::int64_t> rows = from.next(all);
       REQUIRE(waiting.take(rows, frontier) == 0);
       if (random() % 3 == 0) {
-        waiting.snapshot(checkpoint);
+        checkpoint.save(waiting);
         if (random() % 2 == 0) waiting = checkpoint.restored(frontier);
       }
       frontier = from.frontier();
@@ -189,7 +198,7 @@ TEST_CASE("both ends of time have their turns", "[pipeline][ordered_buffer]") {
   buffer waiting('b');
   REQUIRE(waiting.take(rows, fr::timestamp_min) == 0);
   saved_rows checkpoint;
-  waiting.snapshot(checkpoint);
+  checkpoint.save(waiting);
   waiting = checkpoint.restored(fr::timestamp_min);
   REQUIRE(waiting.size() == 2);
   REQUIRE(waiting.next(fr::timestamp_min, true) == nullptr);
@@ -214,9 +223,9 @@ TEST_CASE("a waiting record is written once, and not again by later snapshots",
   buffer waiting('b');
   REQUIRE(waiting.take(std::as_const(rows), fr::timestamp_min) == 0);
   saved_rows checkpoint;
-  for (int i = 0; i < 3; ++i) waiting.snapshot(checkpoint);
+  for (int i = 0; i < 3; ++i) checkpoint.save(waiting);
   REQUIRE(checkpoint.puts == 100);
   waiting = checkpoint.restored(fr::timestamp_min);
-  waiting.snapshot(checkpoint);
+  checkpoint.save(waiting);
   REQUIRE(checkpoint.puts == 100);
 }

@@ -120,8 +120,8 @@ TEST_CASE("rows come back to whoever owns their key groups now", "[runtime][chec
       if (halves()[i].contains(each.hash)) instance.writes.push_back(each);
     }
     snapshot_draft own;
-    writing.checkpoints->collect(0, i, halves()[i], instance, own);
-    writing.checkpoints->collect(1, i, halves()[i], instance, own);
+    (void)writing.checkpoints->collect(0, i, halves()[i], instance, own);
+    (void)writing.checkpoints->collect(1, i, halves()[i], instance, own);
     draft.add(std::move(own));
   }
   writing.commit(std::move(draft));
@@ -159,7 +159,7 @@ TEST_CASE("a row expires with the frontier of the instance that had its key",
     for (const int expires_at : {50, 51, 100, 101}) {
       instance.writes.push_back({hash, std::to_string(expires_at), tick(expires_at), ""});
     }
-    writing.checkpoints->collect(0, i, halves()[i], instance, draft);
+    (void)writing.checkpoints->collect(0, i, halves()[i], instance, draft);
   }
   writing.commit(std::move(draft));
   REQUIRE(store->rows.size() == 6);  // Nobody misses what expired at 50.
@@ -190,7 +190,7 @@ TEST_CASE("a new state gets the number of no other, also when one has gone",
     for (std::size_t node = 0; node < version.size(); ++node) {
       scripted_state instance;
       instance.writes = {{low_hash, "key", fr::timestamp_max, version[node].second}};
-      writing.checkpoints->collect(node, 0, fr::key_group_set::all(), instance, draft);
+      (void)writing.checkpoints->collect(node, 0, fr::key_group_set::all(), instance, draft);
     }
     writing.commit(std::move(draft));
   }

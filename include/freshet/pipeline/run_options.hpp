@@ -186,7 +186,12 @@ struct job_metrics {
   std::uint64_t checkpoints = 0;            ///< Committed by this run.
   duration checkpoint_last{0};              ///< From the barrier to the publishing, of the newest.
   duration checkpoint_longest{0};
-  std::uint64_t checkpoint_bytes = 0;       ///< Keys and values written by the newest.
+  duration checkpoint_durable{0};      ///< From the barrier until it could not be lost: the newest.
+  std::uint64_t checkpoint_rows = 0;   ///< Written by the newest: what had changed.
+  std::uint64_t checkpoint_bytes = 0;  ///< Keys and values of these.
+  /// The longest that a barrier, or copying a part of its snapshot out, has kept a task from its
+  /// work; sinks that get ready for the commit (`sink::prepare`) are in it.
+  duration checkpoint_pause_longest{0};
   std::uint64_t checkpoints_abandoned = 0;  ///< Whose barriers took longer than `alignment_limit`.
   /// The longest that a task held back inputs that had come to a barrier before others, and how
   /// many batches had come on them by then, in all tasks: of the newest checkpoint, and the most of

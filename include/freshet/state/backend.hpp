@@ -2,7 +2,7 @@
 //
 // The engine keeps all state in memory and writes only what changed, once per checkpoint. A backend
 // makes each commit atomic: after a crash at any moment it holds one whole commit, the newest or
-// the one before. Threads: one thread at a time.
+// the one before. Threads: one thread at a time, not always the same.
 #pragma once
 
 #include <freshet/core/time.hpp>
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,12 @@ namespace freshet {
 struct state_change {
   std::string key;
   std::optional<std::string> value;  ///< Nothing: the row is deleted.
+};
+
+/// The same where somebody else keeps the bytes.
+struct state_change_view {
+  std::string_view key;
+  std::optional<std::string_view> value;
 };
 
 /// Until when rows of one state are wanted: those whose `expires_at` (the first eight bytes of
@@ -77,6 +84,16 @@ class state_backend {
   /// other error it is unknown whether the commit happened; a new backend over the place knows.
   virtual absl::Status commit(std::vector<state_change> changes, std::string_view manifest,
                               const std::vector<state_horizon>& horizons) = 0;
+
+  /// The same for changes whose bytes stay until it returns. A backend that needs no copies of them
+  /// overrides it. \pre keys have a state number, and ascend, each once.
+  virtual absl::Status commit_sorted(std::span<const state_change_view> changes,
+                                     std::string_view manifest,
+                                     const std::vector<state_horizon>& horizons);
+
+  /// Whether a commit takes so little time that a job of one task waits for it, and goes on when
+  /// sinks have published. Others are written by a thread of their own while tasks go on.
+  virtual bool commits_quickly() const { return false; }
 };
 
 }  // namespace freshet

@@ -6,15 +6,20 @@
 // (`stable_hash`, computed once where the stream is keyed); every 64-bit value is legal, and bad
 // hashes only cost time.
 //
+// A snapshot of what changed is taken while the table goes on changing: `begin_snapshot` marks the
+// rows, `snapshot_some` hands them out slice by slice, and a marked row that is about to change, or
+// to go, is handed out before. So each is handed out once, as it was when the snapshot began.
+//
 // Time: plays no part.   Threads: one at a time.
 // Memory: one block of capacity * (sizeof {hash, key, value} + 1) bytes, filled to at most 0.7
 // (0.2 to 0.33 while it fits into a cache) and doubled at once when full, plus a list of the keys
-// erased since the last `take_changes`.
+// erased since the last snapshot began.
 #pragma once
 
 #include <freshet/state/key_group_spread.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <concepts>
 #include <cstddef>
@@ -38,8 +43,8 @@ namespace freshet {
 /// What `keyed_table::sweep` does with a row after it has been looked at.
 enum class row_fate : std::uint8_t {
   keep,     ///< Nothing; the value was not changed.
-  changed,  ///< The value was changed: the row stays and is part of the next `take_changes`.
-  erase,    ///< The row goes, and the next `take_changes` says so if it was ever handed out.
+  changed,  ///< The value was changed: the row stays and is part of the next snapshot.
+  erase,    ///< The row goes, and the next snapshot says so if an earlier one had it.
   forget,  ///< The row goes silently: whoever keeps the checkpoint knows by itself that it expires.
 };
 
@@ -66,7 +71,8 @@ concept table_value =
     std::is_nothrow_move_constructible_v<Value> && std::is_nothrow_destructible_v<Value>;
 
 /// See the top of this file. Pointers to values stay valid until the next insertion, erasure,
-/// sweep, or clearing. An exception from a key, a value, or the memory leaves every row as it was.
+/// sweep, or clearing, and may be written through until the next `begin_snapshot`. An exception
+/// from a key, a value, the memory, or the snapshot under way leaves every row as it was.
 /// \source Amble and Knuth, "Ordered hash tables", The Computer Journal 17 (1974): runs in key
 /// order.
 template <class Key, class Value>
@@ -104,18 +110,21 @@ class keyed_table {
     swap(taken);
     return *this;
   }
+  /// \note What a snapshot under way has not handed out by then is lost: see `finish_snapshot`.
   ~keyed_table() { destroy_rows(); }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
   /// The value of `key`, or null. `K` is `Key`, or a view that compares with it (`==` and `<`).
-  /// \note A value changed through the pointer is part of the next `take_changes` only after
+  /// \note A value changed through the pointer is part of the next snapshot only after
   ///       `mark_dirty`.
   template <class K>
   [[nodiscard]] Value* find(std::uint64_t hash, const K& key) {
     const std::size_t index = find_index(hash, key);
-    return index == none ? nullptr : &slots_[index].content.value;
+    if (index == none) return nullptr;
+    keep_for_snapshot(index);
+    return &slots_[index].content.value;
   }
   template <class K>
   [[nodiscard]] const Value* find(std::uint64_t hash, const K& key) const {
@@ -124,12 +133,14 @@ class keyed_table {
   }
 
   /// The value of `key` and whether it is new; a new one is what `make()` returns. Either way the
-  /// row is part of the next `take_changes`. \pre `make` leaves this table alone.
+  /// row is part of the next snapshot. \pre `make` leaves this table alone.
   /// \cost Amortised O(1); the insertion that doubles the table moves every row.
   template <class K, std::invocable Make>
   std::pair<Value*, bool> get_or_insert(std::uint64_t hash, K&& key, Make&& make) {
     const std::size_t near = near_home(hash);
     if (is_row(near, hash, key)) [[likely]] {
+      if ((states_[near] & pending) != 0) [[unlikely]]
+        hand_out(near);
       states_[near] |= dirty;
       return {&slots_[near].content.value, false};
     }
@@ -143,7 +154,7 @@ class keyed_table {
   }
 
   /// Puts back a row that a checkpoint already holds: it is no change. Cheapest in canonical order.
-  /// \pre `key` is not in the table and was not erased since the last `take_changes`.
+  /// \pre `key` is not in the table and was not erased since the last snapshot began.
   void insert_restored(std::uint64_t hash, Key key, Value value) {
     assert(find_index(hash, key) == none);
     const std::size_t index = open_slot(hash, key, behind_restored(hash, key));
@@ -151,8 +162,8 @@ class keyed_table {
     restored_ = index;
   }
 
-  /// Makes the row of `value` part of the next `take_changes`. \pre `value` came from this table
-  /// and is still valid.
+  /// Makes the row of `value` part of the next snapshot. \pre `value` came from this table and is
+  /// still valid.
   void mark_dirty(const Value* value) noexcept {
     const auto* position = reinterpret_cast<const std::byte*>(value);
     const auto distance = position - reinterpret_cast<const std::byte*>(slots_);
@@ -164,6 +175,7 @@ class keyed_table {
   bool erase(std::uint64_t hash, const K& key) {
     const std::size_t index = find_index(hash, key);
     if (index == none) return false;
+    keep_for_snapshot(index);
     if ((states_[index] & handed_out) != 0) remember_erased(index);
     empty_slot(index);
     close_gap(index);
@@ -183,6 +195,7 @@ class keyed_table {
   template <class Visit>
   void for_each(Visit&& visit) {
     for_each_slot(occupied, [&](std::size_t index) {
+      keep_for_snapshot(index);
       slot& one = slots_[index];
       visit(one.hash, std::as_const(one.content.key), one.content.value);
     });
@@ -204,6 +217,7 @@ class keyed_table {
       if ((states_[next] & occupied) == 0) continue;
       if (count == 0) return false;
       --count;
+      keep_for_snapshot(next);
       slot& one = slots_[next];
       visit(one.hash, std::as_const(one.content.key), one.content.value);
     }
@@ -225,13 +239,30 @@ class keyed_table {
     }
   }
 
-  /// Hands out what changed since the last call, in canonical order, each key at most once:
-  /// `put(hash, key, value)` for rows inserted or marked dirty, `erased(hash, key)` for rows that
-  /// are gone although an earlier call (or `insert_restored`) knew them. Then nothing is changed
-  /// any more. If a callback throws, everything stays changed and the next call starts over.
-  /// \cost One pass over the table's state bytes, and a sort of the erased keys.
+  /// Begins a snapshot of what changed since the last one began: of rows inserted or marked dirty,
+  /// and of rows that are gone although an earlier snapshot (or `insert_restored`) knew them.
+  /// `put(hash, key, value)` is called once for each of the former, with the value as it is now;
+  /// `erased(hash, key)` for each of the latter. A key that was erased and inserted again may be
+  /// in both: what was put counts. They are called in any order, by `snapshot_some`, and by
+  /// whatever changes or removes a row; they must leave this table alone. Where one throws, its row
+  /// is handed out later.
+  /// \note  A snapshot still under way is finished before.
+  /// \cost  One pass over the table's state bytes.
   template <class Put, class Erased>
-  void take_changes(Put&& put, Erased&& erased);
+  void begin_snapshot(Put&& put, Erased&& erased);
+
+  /// Whether rows of the snapshot wait to be handed out.
+  [[nodiscard]] bool snapshot_under_way() const noexcept { return snapshot_ != nullptr; }
+
+  /// Hands out what waits, for at most `budget`, which it lessens by what it has spent: one for
+  /// each row, and one for 512 slots without any. \return whether the snapshot is complete.
+  bool snapshot_some(std::size_t& budget);
+
+  /// Hands out all that waits.
+  void finish_snapshot() {
+    std::size_t budget = none;
+    snapshot_some(budget);
+  }
 
   /// Removes all rows, those handed out earlier as `erase` does. The table's memory is kept.
   void clear() {
@@ -274,7 +305,8 @@ class keyed_table {
 
   /// Bytes held by the table itself; what keys and values own elsewhere is not counted.
   [[nodiscard]] std::size_t memory_bytes() const noexcept {
-    return memory_.get_deleter().bytes + erased_.capacity() * sizeof(erased_row);
+    const std::size_t gone = snapshot_ == nullptr ? 0 : snapshot_->gone.capacity();
+    return memory_.get_deleter().bytes + (erased_.capacity() + gone) * sizeof(erased_row);
   }
 
  private:
@@ -298,6 +330,13 @@ class keyed_table {
     std::uint64_t hash;
     Key key;
   };
+  struct snapshot {
+    std::function<void(std::uint64_t, const Key&, const Value&)> put;
+    std::function<void(std::uint64_t, const Key&)> erased;
+    std::vector<erased_row> gone;  // To be handed out, the last one first.
+    std::size_t left = 0;          // How many rows are pending, all of them
+    std::size_t next = 0;          // from this slot on.
+  };
   struct block_deleter {
     std::size_t bytes = 0;
     std::size_t alignment = 0;
@@ -308,11 +347,12 @@ class keyed_table {
   __extension__ using wide = unsigned __int128;
   using block = std::unique_ptr<std::byte[], block_deleter>;
 
-  // The state byte of a slot; 0 is an empty one. `take_changes` relies on the last two being
-  // neighbours: handing out a dirty row shifts its bit by one.
+  // The state byte of a slot; 0 is an empty one. `begin_snapshot` relies on the last three being
+  // neighbours: it shifts a dirty row's bit by one, and by two.
   static constexpr std::uint8_t occupied = 1;
   static constexpr std::uint8_t dirty = 2;
-  static constexpr std::uint8_t handed_out = 4;
+  static constexpr std::uint8_t handed_out = 4;  // Part of some snapshot that has begun.
+  static constexpr std::uint8_t pending = 8;     // Not handed out yet by the one under way.
 
   // Not before any hash, so that a search need not ask whether a slot is empty. It is a legal hash
   // too: where it matters, the state byte tells the two apart.
@@ -421,6 +461,7 @@ class keyed_table {
                                                               Make&& make) {
     const place known = locate(hash, key);
     if (known.found) {
+      keep_for_snapshot(known.index);
       states_[known.index] |= dirty;
       return {&slots_[known.index].content.value, false};
     }
@@ -430,6 +471,19 @@ class keyed_table {
     const std::size_t index = open_slot(hash, owned_key, known.index);
     fill_slot(index, hash, std::move(owned_key), std::move(value), occupied | dirty);
     return {&slots_[index].content.value, true};
+  }
+
+  // Before a row changes or goes.
+  void keep_for_snapshot(std::size_t index) {
+    if (snapshot_ != nullptr && (states_[index] & pending) != 0) hand_out(index);
+  }
+
+  // \pre The row is pending.
+  [[gnu::noinline]] void hand_out(std::size_t index) {
+    const slot& one = slots_[index];
+    snapshot_->put(one.hash, one.content.key, one.content.value);
+    states_[index] = static_cast<std::uint8_t>(states_[index] & ~pending);
+    --snapshot_->left;
   }
 
   // \pre The slot holds no living row.
@@ -483,6 +537,8 @@ class keyed_table {
   void close_gap(std::size_t gap) noexcept {
     for (; states_[gap + 1] != 0 && home(slots_[gap + 1].hash) <= gap; ++gap) {
       move_row(gap + 1, gap);
+      const bool passed = snapshot_ != nullptr && gap < snapshot_->next;
+      if (passed && (states_[gap] & pending) != 0) snapshot_->next = gap;
     }
   }
 
@@ -515,6 +571,7 @@ class keyed_table {
     homes_ = homes;
     limit_ = limit_of(homes);
     stretch_ = scale_ * homes;
+    if (snapshot_ != nullptr) snapshot_->next = 0;
     std::size_t next = 0;
     for (std::size_t index = 0; index < old_total; ++index) {
       if (old_states[index] == 0) continue;
@@ -574,6 +631,7 @@ class keyed_table {
     std::swap(spread_, other.spread_);
     std::swap(erased_, other.erased_);
     std::swap(restored_, other.restored_);
+    std::swap(snapshot_, other.snapshot_);
   }
 
   // What a table without memory looks into; never written to. Searches then need not ask for it.
@@ -593,9 +651,10 @@ class keyed_table {
   std::uint64_t scale_ = 1;
   std::uint64_t stretch_ = 0;
   std::uint64_t last_ = std::numeric_limits<std::uint64_t>::max();
-  key_group_spread_handle spread_;  // Comes before the stretching, where it is not null.
-  std::vector<erased_row> erased_;  // Handed out earlier and erased since, each key once.
-  std::size_t restored_ = 0;        // Where the row was put that was put back last.
+  key_group_spread_handle spread_;      // Comes before the stretching, where it is not null.
+  std::vector<erased_row> erased_;      // Known to a snapshot and erased since it began, each once.
+  std::size_t restored_ = 0;            // Where the row was put that was put back last.
+  std::unique_ptr<snapshot> snapshot_;  // While one is under way.
 };
 
 template <class Key, class Value>
@@ -610,6 +669,7 @@ void keyed_table<Key, Value>::sweep(Fate&& fate) {
     row_fate verdict = row_fate::keep;
     if (!failure) {
       try {
+        keep_for_snapshot(index);
         verdict = fate(one.hash, std::as_const(one.content.key), one.content.value);
         if (verdict == row_fate::erase && (states_[index] & handed_out) != 0)
           remember_erased(index);
@@ -627,43 +687,73 @@ void keyed_table<Key, Value>::sweep(Fate&& fate) {
     if (to != index) move_row(index, to);
     next = to + 1;
   }
-  if (failure) std::rethrow_exception(failure);
+  if (!failure) return;
+  if (snapshot_ != nullptr) snapshot_->next = 0;  // Rows that wait have moved, too.
+  std::rethrow_exception(failure);
 }
 
 template <class Key, class Value>
 template <class Put, class Erased>
-void keyed_table<Key, Value>::take_changes(Put&& put, Erased&& erased) {
-  std::sort(erased_.begin(), erased_.end(), [](const erased_row& left, const erased_row& right) {
-    return left.hash != right.hash ? left.hash < right.hash : left.key < right.key;
-  });
-  auto gone = erased_.begin();
-  for_each_slot(dirty, [&](std::size_t index) {
-    const std::uint64_t hash = slots_[index].hash;
-    const row& changed = slots_[index].content;
-    for (; gone != erased_.end(); ++gone) {
-      if (gone->hash > hash) break;
-      if (gone->hash == hash) {
-        if (gone->key == changed.key) {
-          ++gone;  // Erased and inserted again: the new value replaces the old one.
-          break;
-        }
-        if (!(gone->key < changed.key)) break;
-      }
-      erased(gone->hash, std::as_const(gone->key));
-    }
-    put(hash, changed.key, changed.value);
-  });
-  for (; gone != erased_.end(); ++gone) erased(gone->hash, std::as_const(gone->key));
-
-  erased_.clear();
+void keyed_table<Key, Value>::begin_snapshot(Put&& put, Erased&& erased) {
+  finish_snapshot();
   constexpr std::uint64_t dirty_bits = 0x0101010101010101U * dirty;
-  for (std::size_t start = 0; start < total_; start += word_bytes) {
+  const auto word_at = [this](std::size_t start) {
     std::uint64_t word = 0;
     std::memcpy(&word, states_ + start, word_bytes);
-    if ((word & dirty_bits) == 0) continue;
-    word = (word & ~dirty_bits) | ((word & dirty_bits) << 1);
-    std::memcpy(states_ + start, &word, word_bytes);
+    return word;
+  };
+  // Tables that nothing has happened to since are many, and get no memory for it.
+  std::size_t start = 0;
+  while (start < total_ && (word_at(start) & dirty_bits) == 0) start += word_bytes;
+  if (start >= total_ && erased_.empty()) return;
+  auto fresh = std::make_unique<snapshot>();
+  fresh->put = std::forward<Put>(put);
+  fresh->erased = std::forward<Erased>(erased);
+  fresh->gone.swap(erased_);
+  fresh->next = start;
+  for (; start < total_; start += word_bytes) {
+    const std::uint64_t word = word_at(start);
+    const std::uint64_t bits = word & dirty_bits;
+    if (bits == 0) continue;
+    fresh->left += static_cast<std::size_t>(std::popcount(bits));
+    const std::uint64_t marked = (word & ~dirty_bits) | (bits << 1) | (bits << 2);
+    std::memcpy(states_ + start, &marked, word_bytes);
   }
+  snapshot_ = std::move(fresh);
+}
+
+template <class Key, class Value>
+bool keyed_table<Key, Value>::snapshot_some(std::size_t& budget) {
+  if (snapshot_ == nullptr) return true;
+  snapshot& now = *snapshot_;
+  for (; !now.gone.empty(); now.gone.pop_back(), --budget) {
+    if (budget == 0) return false;
+    now.erased(now.gone.back().hash, std::as_const(now.gone.back().key));
+  }
+  constexpr std::uint64_t pending_bits = 0x0101010101010101U * pending;
+  constexpr std::size_t free_slots = 512;
+  std::size_t passed = 0;  // Slots that held nothing to hand out.
+  while (now.left > 0) {
+    if (budget == 0) return false;
+    assert(now.next < total_);
+    if (now.next % word_bytes == 0) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, states_ + now.next, word_bytes);
+      if ((word & pending_bits) == 0) {
+        now.next += word_bytes;
+        passed += word_bytes;
+        if (passed % free_slots == 0) --budget;
+        continue;
+      }
+    }
+    if ((states_[now.next] & pending) != 0) {
+      hand_out(now.next);
+      --budget;
+    }
+    ++now.next;
+  }
+  snapshot_.reset();
+  return true;
 }
 
 }  // namespace freshet

@@ -26,7 +26,8 @@ struct memory_checkpoint {
   absl::Status commit_failure;  ///< While not OK, commits return it and change nothing.
 };
 
-/// A backend over `checkpoint`, which it shares. Any number of them may exist; the newest is meant
+/// A backend over `checkpoint`, which it shares. A job of one task waits for its commits, so that
+/// a test knows what is committed by when. Any number of them may exist; the newest is meant
 /// to be used, as after a restart. \pre checkpoint is not null.
 std::unique_ptr<state_backend> memory_backend(std::shared_ptr<memory_checkpoint> checkpoint);
 

@@ -80,13 +80,14 @@ class count_window_operator final : public resumable_operator<T, Row> {
 
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(count_window_summary{this->watermark()}), this->watermark());
-    write_rows(
+    begin_rows(
         table_, to,
-        [&](std::uint64_t hash, const key& of, const key_state& kept) {
-          to.put(hash, to_bytes(of), timestamp_max, to_bytes(kept));
+        [this, &to](std::uint64_t hash, const key& of, const key_state& kept) {
+          to.put(hash, bytes_.key(of), timestamp_max, bytes_.value(kept));
         },
-        [&](std::uint64_t hash, const key& of) { to.erase(hash, to_bytes(of)); });
+        [this, &to](std::uint64_t hash, const key& of) { to.erase(hash, bytes_.key(of)); });
   }
+  bool continue_snapshot(std::size_t& rows) override { return table_.snapshot_some(rows); }
 
   void restore(state_reader& from) override {
     // The end of input, at which rests fire, comes to all instances before the same barrier.
@@ -159,6 +160,7 @@ class count_window_operator final : public resumable_operator<T, Row> {
   bool partial_;
   keyed_table<key, key_state> table_;
   table_meter<key, key_state> meter_;
+  row_bytes bytes_;
   batch<Row> rows_;
   std::size_t rests_until_ = 0;  ///< Where the table of keys goes on at the end of input.
 };

@@ -48,7 +48,7 @@ void check(const absl::Status& status);
 
 class runtime_operator;
 
-/// Receives one instance's part of a snapshot.
+/// Receives one instance's part of a snapshot. What is handed to it is copied.
 class state_writer {
  public:
   virtual ~state_writer() = default;
@@ -56,10 +56,11 @@ class state_writer {
   /// snapshot. Then nothing is erased, and the instance's record of changes stays as it was: the
   /// next snapshot of changes is the same as if this one had not been.
   virtual bool everything() const { return false; }
-  /// One state row; rows of equal hash are told apart by `key`. `expires_at`: the watermark of this
-  /// operator from which on the row is no longer wanted.
+  /// One state row, at most once; rows of equal hash are told apart by `key`. `expires_at`: the
+  /// watermark of this operator from which on the row is no longer wanted.
   virtual void put(std::uint64_t hash, std::string_view key, timestamp expires_at,
                    std::string_view value) = 0;
+  /// A row that an earlier snapshot has and that is gone. One that is put, too, is not.
   virtual void erase(std::uint64_t hash, std::string_view key) = 0;
   /// The instance's small state, replaced as a whole by every snapshot, and its watermark. What it
   /// holds of single keys names their hashes, so that it can be split.
@@ -139,8 +140,15 @@ class runtime_operator {
   /// Called after `open`, before any data, when there is something to go on from: a commit, or what
   /// other instances of the operator hand over while they run. Must not emit.
   virtual void restore(state_reader&) {}
-  /// Called when no emission is unfinished.
-  virtual void snapshot(state_writer&) {}
+  /// Called when no emission is unfinished. Writes its summary and what else is small, and makes
+  /// the rest part of the snapshot, as it is now: `continue_snapshot` writes it, and whatever
+  /// changes it before. Where `to` wants everything, all is written at once.
+  /// \pre the snapshot before is complete. `to` lives until this one is, or is never continued.
+  virtual void snapshot(state_writer& /*to*/) {}
+  /// Writes more of the snapshot, for at most `rows`, which it lessens by what it has written or
+  /// looked at. Called between batches, also when an emission is unfinished. \pre rows > 0.
+  /// \return whether the snapshot is complete.
+  virtual bool continue_snapshot(std::size_t& /*rows*/) { return true; }
   /// The deadline given to `task_services::call_at` has come, and is gone. Called between batches,
   /// when no emission is unfinished; may emit. `now`: processing time.
   virtual void on_processing_time(timestamp /*now*/) {}

@@ -141,7 +141,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   }
 
   /// Fires every window that `frontier` completes and forgets those that it closes.
-  /// \return false when a slice was emitted and there is more to fire.
+  /// \return false when a slice is done and there is more to do.
   bool fire_until(timestamp frontier, row_collector<row>& to) {
     while (true) {
       if (firing_.empty()) {
@@ -163,6 +163,8 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
       if (to.slice_is_full()) return false;
     }
     while (!fired_.empty() && times_.closes_at(fired_.begin()->first) <= frontier) {
+      std::size_t rows = 4 * batch_rows_max;
+      if (!fired_.begin()->second.snapshot_some(rows)) return false;
       panes_.erase(fired_.begin()->first);
       recycle(std::move(fired_.extract(fired_.begin()).mapped()));
     }
@@ -208,8 +210,21 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   }
 
   void snapshot(state_writer& to) {
-    snapshot_windows(open_, 0, to);
-    snapshot_windows(fired_, 1, to);
+    begin_windows(open_, 0, to);
+    begin_windows(fired_, 1, to);
+    if (to.everything()) return;
+    copied_open_ = copied_fired_ = std::nullopt;
+    copying_ = true;
+  }
+
+  bool continue_snapshot(std::size_t& rows) {
+    if (!copying_) return true;
+    if (!firing_.empty() && !firing_.mapped().snapshot_some(rows)) return false;
+    if (!copy_windows(open_, copied_open_, rows) || !copy_windows(fired_, copied_fired_, rows)) {
+      return false;
+    }
+    copying_ = false;
+    return true;
   }
 
   void restore(state_reader& from, timestamp) {
@@ -238,23 +253,33 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   }
 
   /// A row of a window: its state, and how many panes are out for it, `panes` or what is known
-  /// otherwise.
-  void snapshot_windows(windows& all, std::uint32_t panes, state_writer& to) {
-    for (auto& [span, keys] : all) {
-      const auto counted = panes_.find(span);
-      write_rows(
+  /// otherwise. Where it fires before it is written, that is still what it was.
+  void begin_windows(windows& all, std::uint32_t panes, state_writer& to) {
+    for (auto& [of_table, keys] : all) {
+      begin_rows(
           keys, to,
-          [&](std::uint64_t hash, const Key& key, const state& of_key) {
-            std::string bytes;
-            byte_writer writer(bytes);
-            encode(writer, of_key);
+          [this, &to, panes, span = of_table](std::uint64_t hash, const Key& key,
+                                              const state& of_key) {
+            const auto counted = std::as_const(panes_).find(span);
             const std::uint32_t* more =
                 counted == panes_.end() ? nullptr : counted->second.find(hash, key);
-            encode(writer, more == nullptr ? panes : *more);
-            to.put(hash, row_key(key, span), times_.closes_at(span), bytes);
+            to.put(hash, bytes_.key(key, span), times_.closes_at(span),
+                   bytes_.value(of_key, more == nullptr ? panes : *more));
           },
-          [&](std::uint64_t hash, const Key& key) { to.erase(hash, row_key(key, span)); });
+          [this, &to, span = of_table](std::uint64_t hash, const Key& key) {
+            to.erase(hash, bytes_.key(key, span));
+          });
     }
+  }
+
+  /// Writes rows of the snapshot from the tables behind the span `copied`, which it moves on.
+  static bool copy_windows(windows& all, std::optional<window_span>& copied, std::size_t& rows) {
+    for (auto each = copied ? all.upper_bound(*copied) : all.begin(); each != all.end(); ++each) {
+      if (rows == 0 || !each->second.snapshot_some(rows)) return false;
+      rows -= rows > 0 ? 1 : 0;
+      copied = each->first;
+    }
+    return true;
   }
 
   /// Keys of a span fire at different times only where they come from instances that had come to
@@ -265,14 +290,6 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
     kept.node.mapped().for_each([&](std::uint64_t hash, const Key& key, state& of_key) {
       *kept.position->second.get_or_insert(hash, key).first = std::move(of_key);
     });
-  }
-
-  static std::string row_key(const Key& key, const window_span& span) {
-    std::string bytes;
-    byte_writer writer(bytes);
-    encode(writer, key);
-    encode(writer, span);
-    return bytes;
   }
 
   /// The table of a span, made when it is asked for first.
@@ -300,6 +317,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
 
   /// Keeps the memory of a table for a later span, unless it is much too large for what it held.
   void recycle(table done) {
+    done.finish_snapshot();
     constexpr std::size_t row_bytes = sizeof(Key) + sizeof(state) + sizeof(std::uint64_t);
     if (spare_.size() >= spare_tables_max) return;
     if (done.memory_bytes() > 16 * (row_bytes * done.size() + 1024)) return;
@@ -325,6 +343,10 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   std::vector<window_span> spans_;
   std::vector<table> spare_;
   table_meter<Key, state> meter_;
+  row_bytes bytes_;
+  bool copying_ = false;                    ///< A snapshot is under way: of each table, or
+  std::optional<window_span> copied_open_;  ///< it is complete up to these.
+  std::optional<window_span> copied_fired_;
 };
 
 }  // namespace freshet::detail

@@ -144,14 +144,16 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   }
 
   void snapshot(state_writer& to) {
-    write_rows(
+    begin_rows(
         table_, to,
-        [&](std::uint64_t hash, const Key& key, const windows& of_key) {
-          to.put(hash, to_bytes(key), times_.closes_at(of_key.last().span),
-                 to_bytes(of_key.stored()));
+        [this, &to](std::uint64_t hash, const Key& key, const windows& of_key) {
+          to.put(hash, bytes_.key(key), times_.closes_at(of_key.last().span),
+                 bytes_.value(of_key.stored()));
         },
-        [&](std::uint64_t hash, const Key& key) { to.erase(hash, to_bytes(key)); });
+        [this, &to](std::uint64_t hash, const Key& key) { to.erase(hash, bytes_.key(key)); });
   }
+
+  bool continue_snapshot(std::size_t& rows) { return table_.snapshot_some(rows); }
 
   /// `done`: up to there everything has fired, for all keys.
   void restore(state_reader& from, timestamp done) {
@@ -305,11 +307,12 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     // Keys that have come and gone within one period have left their deadlines behind.
     if (clock_deadlines_.size() > 2 * table_.size() + 1024) {
       clock_deadlines_ = {};
-      table_.for_each([&](std::uint64_t other, const Key& of, const windows& pending) {
-        const timestamp by_clock = pending.early.by_clock;
-        if (by_clock < timestamp_max)
-          clock_deadlines_.push({by_clock, timer_kind::function, other, of});
-      });
+      std::as_const(table_).for_each(
+          [&](std::uint64_t other, const Key& of, const windows& pending) {
+            const timestamp by_clock = pending.early.by_clock;
+            if (by_clock < timestamp_max)
+              clock_deadlines_.push({by_clock, timer_kind::function, other, of});
+          });
     } else {
       clock_deadlines_.push({due, timer_kind::function, hash, key});
     }
@@ -384,6 +387,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   keyed_table<Key, windows> table_;
   std::size_t size_ = 0;  ///< Windows of all keys.
   table_meter<Key, windows> meter_;
+  row_bytes bytes_;
   timer_queue<Key> deadlines_;          ///< Of all that the frontier causes.
   timer_queue<Key> clock_deadlines_;    ///< Of early panes by processing time.
   timestamp frontier_ = timestamp_min;  ///< What has been fired until.

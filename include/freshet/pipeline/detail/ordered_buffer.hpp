@@ -8,7 +8,8 @@
 //
 // Threads: one task. Memory: the records that wait, and 32 bytes for each. Cost: O(1) per record
 // for a log in order; O(log n) where it is not, for n records that wait. Checkpoints hold every
-// record once: it is written by the first snapshot that meets it, and expires with the watermark.
+// record once: it is written by the first snapshot that meets it, in slices, or when its turn comes
+// before that; and expires with the watermark.
 // \source Bentley and Saxe, "Decomposable searching problems I", J. Algorithms 1 (1980): sorted
 //         runs of sizes that at least double, the "logarithmic method".
 #pragma once
@@ -23,8 +24,10 @@
 #include <boost/describe/class.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -72,7 +75,7 @@ class ordered_buffer {
 
   state_size held() const {
     std::uint64_t bytes =
-        slots_.capacity() * sizeof(slot) + free_.capacity() * sizeof(std::uint32_t) +
+        slots_.capacity() * (sizeof(slot) + 1) + free_.capacity() * sizeof(std::uint32_t) +
         fresh_.capacity() * sizeof(turn_key) + erased_.capacity() * sizeof(erased_row);
     for (const run& each : runs_) bytes += each.keys.capacity() * sizeof(turn_key);
     if (waiting_ > 0) {
@@ -107,28 +110,52 @@ class ordered_buffer {
     if (earliest == nullptr || !has_turn(earliest->front(), frontier, single_split)) return nullptr;
     const std::uint32_t index = earliest->front().slot;
     slot& from = slots_[index];
-    if (from.saved && expires_at(from.record) > frontier) {
+    if (unsaved_[index] != 0 && is_of_snapshot(from)) save(index);
+    if (unsaved_[index] == 0 && expires_at(from.record) > frontier) {
       erased_.push_back({from.record.hash, from.number});
     }
+    unsaved_[index] = 0;
     free_.push_back(index);
     --waiting_;
     drop_front(*earliest);
     return &from.record;
   }
 
-  /// Writes what has come since the last snapshot, or all that waits.
+  /// Begins to write what has come since the last snapshot; or writes all that waits. \pre the last
+  /// one is complete.
   void snapshot(state_writer& to) {
     if (to.everything()) {
       write_all(to);
       return;
     }
-    for (const erased_row& each : erased_) to.erase(each.hash, key_of(each.number));
-    erased_.clear();
-    if (!fresh_.empty()) settle();
-    for (const run& each : runs_) {
-      for (std::size_t i = each.begin; i < each.keys.size(); ++i)
-        save(slots_[each.keys[i].slot], to);
+    assert(to_ == nullptr);
+    to_ = &to;
+    erasing_.swap(erased_);
+    snapshot_until_ = next_number_;
+    slots_until_ = slots_.size();
+    next_unsaved_ = 0;
+  }
+
+  /// Goes on with at most `rows` records, which it lessens. \return whether all are written.
+  bool continue_snapshot(std::size_t& rows) {
+    if (to_ == nullptr) return true;
+    for (; !erasing_.empty(); erasing_.pop_back(), --rows) {
+      if (rows == 0) return false;
+      to_->erase(erasing_.back().hash, key_of(erasing_.back().number));
     }
+    while (next_unsaved_ < slots_until_) {
+      const std::uint8_t* const from = unsaved_.data() + next_unsaved_;
+      const void* found = std::memchr(from, 1, slots_until_ - next_unsaved_);
+      if (found == nullptr) break;
+      next_unsaved_ += static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - from);
+      if (rows == 0) return false;
+      // Some have come since the snapshot began.
+      if (is_of_snapshot(slots_[next_unsaved_])) save(next_unsaved_);
+      ++next_unsaved_;
+      --rows;
+    }
+    to_ = nullptr;
+    return true;
   }
 
   /// Whether a state row with this key is one of the buffer's.
@@ -177,7 +204,6 @@ class ordered_buffer {
   struct slot {
     turn_record<T> record;
     std::uint64_t number = 0;  ///< Counts the records of this buffer.
-    bool saved = false;        ///< A snapshot has written it.
   };
   /// Keys in order; those before `begin` are gone.
   struct run {
@@ -229,6 +255,7 @@ class ordered_buffer {
 
   std::uint32_t free_slot() {
     if (free_.empty()) {
+      unsaved_.resize(slots_.size() + 1);
       slots_.emplace_back();
       return static_cast<std::uint32_t>(slots_.size() - 1);
     }
@@ -241,7 +268,7 @@ class ordered_buffer {
   void add(std::uint32_t index, std::uint64_t number, bool saved) {
     slot& of = slots_[index];
     of.number = number;
-    of.saved = saved;
+    unsaved_[index] = saved ? 0 : 1;
     turn_key& fresh = fresh_.emplace_back();
     fresh.turn = of.record.turn;
     fresh.where = of.record.where;
@@ -300,8 +327,13 @@ class ordered_buffer {
     for (const turn_key& each : fresh_) write(slots_[each.slot], to);
   }
 
-  void save(slot& from, state_writer& to) {
-    if (!std::exchange(from.saved, true)) write(from, to);
+  bool is_of_snapshot(const slot& which) const {
+    return to_ != nullptr && which.number < snapshot_until_;
+  }
+
+  void save(std::size_t index) {
+    write(slots_[index], *to_);
+    unsaved_[index] = 0;
   }
 
   void write(const slot& from, state_writer& to) const {
@@ -321,13 +353,19 @@ class ordered_buffer {
 
   char tag_;
   std::vector<slot> slots_;
-  std::vector<std::uint32_t> free_;  ///< Slots that hold no record.
-  std::vector<turn_key> fresh_;      ///< What has come since the runs were last settled.
+  std::vector<std::uint8_t> unsaved_;  ///< By slot: 1 where the record is in no snapshot so far.
+  std::vector<std::uint32_t> free_;    ///< Slots that hold no record.
+  std::vector<turn_key> fresh_;        ///< What has come since the runs were last settled.
   bool fresh_sorted_ = true;
   std::vector<run> runs_;           ///< None empty; older ones first, each at least twice as large.
   std::vector<erased_row> erased_;  ///< Saved, and gone before they expire.
   std::size_t waiting_ = 0;
   std::uint64_t next_number_ = 0;
+  state_writer* to_ = nullptr;        ///< While a snapshot is under way:
+  std::vector<erased_row> erasing_;   ///< What is still to be erased,
+  std::uint64_t snapshot_until_ = 0;  ///< the records that it has: those with smaller numbers;
+  std::size_t next_unsaved_ = 0;      ///< from which slot on they may be unwritten,
+  std::size_t slots_until_ = 0;       ///< and up to which.
 };
 
 }  // namespace freshet::detail

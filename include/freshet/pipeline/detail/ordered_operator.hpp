@@ -41,6 +41,7 @@ class ordered_operator final : public resumable_operator<T, T> {
     to.summary(to_bytes(this->watermark()), this->watermark());
     waiting_.snapshot(to);
   }
+  bool continue_snapshot(std::size_t& rows) override { return waiting_.continue_snapshot(rows); }
 
   void restore(state_reader& from) override {
     this->restore_watermark(read_summaries<timestamp>(from));

@@ -102,18 +102,15 @@ class process_operator final : public pausable_operator<T, Out> {
     to.summary(
         to_bytes(process_summary<shared>{core_.frontier, core_.used_processing_time, shared_}),
         core_.frontier);
-    write_rows(
+    begin_rows(
         table_, to,
-        [&](std::uint64_t hash, const key& of, const slot& kept) {
-          std::string bytes;
-          byte_writer writer(bytes);
-          encode(writer, kept.state);
-          encode(writer, kept.event_timers);
-          encode(writer, kept.processing_timers);
-          to.put(hash, to_bytes(of), timestamp_max, bytes);
+        [this, &to](std::uint64_t hash, const key& of, const slot& kept) {
+          to.put(hash, bytes_.key(of), timestamp_max,
+                 bytes_.value(kept.state, kept.event_timers, kept.processing_timers));
         },
-        [&](std::uint64_t hash, const key& of) { to.erase(hash, to_bytes(of)); });
+        [this, &to](std::uint64_t hash, const key& of) { to.erase(hash, bytes_.key(of)); });
   }
+  bool continue_snapshot(std::size_t& rows) override { return table_.snapshot_some(rows); }
 
   void restore(state_reader& from) override {
     auto summaries = read_summaries<process_summary<shared>>(from);
@@ -397,6 +394,7 @@ class process_operator final : public pausable_operator<T, Out> {
   process_core<key, Out, Tags...> core_;
   keyed_table<key, slot> table_;
   table_meter<key, slot> meter_;
+  row_bytes bytes_;
   broadcast_inlet broadcast_;
   timestamp before_moment_ = timestamp_min;  ///< What was promised before the current moment.
   std::size_t barriers_ = 0;

@@ -91,6 +91,7 @@ class processing_window_operator final : public resumable_operator<T, typename K
     to.summary(to_bytes(now_), now_);
     kernel_.snapshot(to);
   }
+  bool continue_snapshot(std::size_t& rows) override { return kernel_.continue_snapshot(rows); }
 
   void restore(state_reader& from) override {
     const timestamp done = this->restore_watermark(read_summaries<timestamp>(from));

@@ -87,18 +87,18 @@ class trailing_operator final
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(trailing_summary{this->watermark()}), this->watermark());
     buffer_.snapshot(to);
-    write_rows(
+    begin_rows(
         table_, to,
-        [&](std::uint64_t hash, const key& of, const history_handle& kept) {
+        [this, &to](std::uint64_t hash, const key& of, const history_handle& kept) {
           const auto record = [&](const order_key& order, std::uint32_t copy, const item& value) {
             to.put(hash, record_key(of, order, copy), plan_.entry_expires_at(order.at),
-                   to_bytes(value));
+                   bytes_.value(value));
           };
           const auto closed_pane = [&](std::size_t resolution, timestamp begin,
                                        const state& value) {
             const auto& panes = plan_.resolutions()[resolution];
             to.put(hash, pane_key(of, panes.width, begin), plan_.pane_expires_at(panes, begin),
-                   to_bytes(value));
+                   bytes_.value(value));
           };
           if (to.everything()) {
             kept->for_each(record, closed_pane);
@@ -108,6 +108,9 @@ class trailing_operator final
         },
         // What is dropped has expired: the rows go by themselves.
         [](std::uint64_t, const key&) {});
+  }
+  bool continue_snapshot(std::size_t& rows) override {
+    return buffer_.continue_snapshot(rows) && table_.snapshot_some(rows);
   }
 
   void restore(state_reader& from) override {
@@ -404,6 +407,7 @@ class trailing_operator final
   block_pool pool_;  ///< Outlives the table.
   keyed_table<key, history_handle> table_;
   table_meter<key, history_handle> meter_;
+  row_bytes bytes_;
   std::map<timestamp, std::vector<due_key>> deadlines_;
   std::vector<turn> chunk_;
   std::vector<turn_record<T>> arrived_;

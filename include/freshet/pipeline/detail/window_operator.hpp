@@ -166,6 +166,7 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
     to.summary(to_bytes(window_operator_state<T>{this->watermark(), held_}), this->watermark());
     kernel_.snapshot(to);
   }
+  bool continue_snapshot(std::size_t& rows) override { return kernel_.continue_snapshot(rows); }
 
   void restore(state_reader& from) override {
     std::vector<timestamp> watermarks;
