@@ -53,4 +53,10 @@ bool is_expired(std::string_view key, std::string_view value,
   return false;
 }
 
+absl::Status state_backend::save(const std::string& directory) {
+  return absl::UnimplementedError(
+      "savepoint '" + directory +
+      "': this backend makes none; give the job a checkpoint directory");
+}
+
 }  // namespace freshet
