@@ -64,6 +64,12 @@ TEST_CASE("wrong options of a run are refused as docs/reference/options.md says"
         place + "host_workers was given no function; give one that enqueues work");
   CHECK(refusal({.checkpoint = {.directory = "unused", .every = 0s}}) ==
         place + "checkpoint.every 0s is not positive; give a positive duration");
+  CHECK(refusal({.checkpoint = {.directory = "unused", .keep = 0}}) ==
+        place + "checkpoint.keep is 0, so that no commit would stay; give at least 1");
+  CHECK(refusal({.checkpoint = {.directory = "unused", .copy_every = 0s}}) ==
+        place + "checkpoint.copy_every 0s is not positive; give a positive duration");
+  CHECK(refusal({.checkpoint = {.restore_from = "unused"}}) ==
+        place + "checkpoint.restore_from is given without a directory; give a new one to go on in");
   CHECK(refusal({.resume = fr::resume::required}) ==
         place + "resume is required, and there is no checkpoint directory; give one");
 }
@@ -88,6 +94,10 @@ TEST_CASE("the defaults are those of docs/reference/options.md", "[docs]") {
   CHECK(run.drain_within == 1min);
   CHECK(!run.checkpoint.enabled());
   CHECK(run.checkpoint.every == 1s);
+  CHECK(run.checkpoint.keep == 2);
+  CHECK(run.checkpoint.copy_every == 1min);
+  CHECK(!run.allow_duplicates);
+  CHECK(run.allow_dropped_state.empty());
   CHECK(run.resume == fr::resume::automatic);
   CHECK(run.clock == nullptr);
   const fr::window_options window;
