@@ -478,6 +478,13 @@ absl::Status export_rows(const std::string& place, const std::string& name, row_
   return expired.ok() ? absl::OkStatus() : about(place, expired.status());
 }
 
+absl::Status print_manifest(const std::string& place) {
+  const absl::StatusOr<opened_commit> commit = open_commit(place);
+  if (!commit.ok()) return commit.status();
+  fmt::print("{}", commit->reader->manifest());
+  return absl::OkStatus();
+}
+
 absl::Status copy(const std::string& place, const std::string& to) {
   const absl::StatusOr<fs::path> folder = folder_of(place);
   if (!folder.ok()) return folder.status();

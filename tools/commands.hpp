@@ -29,6 +29,9 @@ absl::Status diff(const std::string& before, const std::string& after);
 /// The rows of one operator. `name`: its name, or kind and name as `show` prints them.
 absl::Status export_rows(const std::string& place, const std::string& name, row_format format);
 
+/// The bytes of a commit's manifest, as they are.
+absl::Status print_manifest(const std::string& place);
+
 /// A durable copy of a commit, in a folder that is new or empty.
 absl::Status copy(const std::string& place, const std::string& to);
 

@@ -72,6 +72,10 @@ int main(int argc, char** argv) {
     };
   });
 
+  CLI::App* bytes = app.add_subcommand("manifest", "The bytes of a commit's manifest, for od");
+  bytes->add_option("PLACE", place)->required();
+  bytes->callback([&] { action = [&] { return freshet_state::print_manifest(place); }; });
+
   CLI::App* copy =
       app.add_subcommand("copy", "Copy a commit or savepoint to a new or empty folder");
   copy->add_option("PLACE", place)->required();
