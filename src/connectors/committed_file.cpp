@@ -1,5 +1,6 @@
 // A file whose content is published exactly once.
 #include <freshet/connectors/detail/committed_file.hpp>
+#include <freshet/core/hash.hpp>
 
 #include "connectors/system_error.hpp"
 
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -27,13 +29,48 @@ namespace freshet::detail {
 namespace {
 
 constexpr std::size_t buffer_bytes = 256 * 1024;
-constexpr std::string_view token_kind = "file1:";
+constexpr std::string_view token_kind = "file2:";
 
-/// The size of the regular file `path`; nothing when there is none.
-std::optional<std::uint64_t> size_of(const std::string& path) {
+constexpr std::uint64_t tail_bytes = 4096;
+
+/// The checksum of the last bytes of the first `bytes` ones; nothing where they cannot be read.
+std::optional<std::uint64_t> tail_of(int file, std::uint64_t bytes) {
+  std::string tail(static_cast<std::size_t>(std::min(bytes, tail_bytes)), '\0');
+  std::size_t read = 0;
+  while (read < tail.size()) {
+    const ssize_t count = ::pread(file, tail.data() + read, tail.size() - read,
+                                  static_cast<off_t>(bytes - tail.size() + read));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return std::nullopt;
+    read += static_cast<std::size_t>(count);
+  }
+  return hash_bytes(tail.data(), tail.size());
+}
+
+struct found_file {
+  bool exists = false;
+  bool holds = false;  ///< As many bytes as asked for, or more.
+  std::uint64_t bytes = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t tail = 0;
+};
+
+/// The regular file `path`, of which `bytes` should be there.
+found_file look_at(const std::string& path, std::uint64_t bytes) {
+  found_file found;
+  const int file = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   struct stat about{};
-  if (::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) return std::nullopt;
-  return static_cast<std::uint64_t>(about.st_size);
+  if (file >= 0 && ::fstat(file, &about) == 0 && S_ISREG(about.st_mode)) {
+    found.exists = true;
+    found.bytes = static_cast<std::uint64_t>(about.st_size);
+    found.inode = about.st_ino;
+    const std::optional<std::uint64_t> tail =
+        found.bytes >= bytes ? tail_of(file, bytes) : std::nullopt;
+    found.holds = tail.has_value();
+    found.tail = tail.value_or(0);
+  }
+  if (file >= 0) ::close(file);
+  return found;
 }
 
 }  // namespace
@@ -54,13 +91,19 @@ absl::Status committed_file::system_failure(std::string_view what, std::string_v
   return fail(system_error(errno, place_, what, advice));
 }
 
-absl::StatusOr<std::uint64_t> committed_file::decode(std::string_view token) const {
-  std::uint64_t bytes = 0;
-  if (token.starts_with(token_kind)) {
-    const char* const end = token.data() + token.size();
-    const auto [after, error] = std::from_chars(token.data() + token_kind.size(), end, bytes);
-    if (error == std::errc{} && after == end) return bytes;
+absl::StatusOr<committed_file::position> committed_file::decode(std::string_view token) const {
+  position at;
+  bool whole = token.starts_with(token_kind);
+  const char* next = token.data() + (whole ? token_kind.size() : 0);
+  const char* const end = token.data() + token.size();
+  for (std::uint64_t* number : {&at.bytes, &at.inode, &at.tail}) {
+    if (!whole) break;
+    const auto [after, error] = std::from_chars(next, end, *number);
+    const bool last = number == &at.tail;
+    whole = error == std::errc{} && (last ? after == end : after != end && *after == ':');
+    next = after + 1;
   }
+  if (whole) return at;
   return absl::InvalidArgumentError(fmt::format(
       "{}: the token in the checkpoint is not one of a file; rerun with the build that wrote it",
       place_));
@@ -73,45 +116,74 @@ absl::StatusOr<bool> committed_file::start(std::optional<std::string_view> commi
         absl::InvalidArgumentError(place_ + ": is a directory, wanted a file; give another path"));
   }
   if (!committed) return start_fresh();
-  const absl::StatusOr<std::uint64_t> bytes = decode(*committed);
-  if (!bytes.ok()) return fail(bytes.status());
-  return start_at(*bytes);
+  const absl::StatusOr<position> at = decode(*committed);
+  if (!at.ok()) return fail(at.status());
+  token_ = *committed;
+  return start_at(*at);
 }
 
 absl::StatusOr<bool> committed_file::start_fresh() {
-  file_ = ::open(path_in_progress_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  file_ = ::open(path_in_progress_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file_ < 0) return system_failure(fmt::format("cannot create '{}'", path_in_progress_));
   return true;
 }
 
-absl::StatusOr<bool> committed_file::start_at(std::uint64_t bytes) {
-  const std::optional<std::uint64_t> in_progress = size_of(path_in_progress_);
-  bytes_written_ = bytes_synced_ = bytes;
-  if (in_progress && *in_progress >= bytes) {
-    file_ = ::open(path_in_progress_.c_str(), O_WRONLY | O_CLOEXEC);
-    if (file_ < 0) return system_failure(fmt::format("cannot open '{}'", path_in_progress_));
-    const auto length = static_cast<off_t>(bytes);
-    if (::ftruncate(file_, length) != 0 || ::lseek(file_, length, SEEK_SET) < 0) {
-      return system_failure(fmt::format("cannot cut back '{}'", path_in_progress_));
+absl::StatusOr<bool> committed_file::start_at(const position& at) {
+  bytes_written_ = bytes_synced_ = at.bytes;
+  const found_file in_progress = look_at(path_in_progress_, at.bytes);
+  if (in_progress.holds && in_progress.tail == at.tail) {
+    if (absl::Status opened = open_at(at.bytes); !opened.ok()) return opened;
+    return false;
+  }
+  // The crash may have come after the last commit had renamed the file. If it has more bytes, that
+  // commit is not the one to go on from; but a file from before this job is not ours to cut.
+  const found_file published = look_at(path_, at.bytes);
+  if (published.holds && published.tail == at.tail) {
+    if (published.bytes == at.bytes) {
+      published_ = true;
+      return false;
     }
-    return false;
+    if (published.inode == at.inode) {
+      if (absl::Status taken = take_back(); !taken.ok()) return taken;
+      return false;
+    }
   }
-  // The crash may have come after the last commit had renamed the file.
-  const std::optional<std::uint64_t> published = size_of(path_);
-  if (published && *published == bytes) {
-    published_ = true;
-    return false;
-  }
+  const std::string found = in_progress.holds    ? std::string("has others in their place")
+                            : in_progress.exists ? fmt::format("has {} bytes", in_progress.bytes)
+                                                 : std::string("is missing");
   return fail(absl::DataLossError(fmt::format(
       "{}: '{}' {}, wanted the {} bytes that the checkpoint counts; put the file back, or start "
       "without the checkpoint",
-      place_, path_in_progress_,
-      in_progress ? fmt::format("has {} bytes", *in_progress) : std::string("is missing"), bytes)));
+      place_, path_in_progress_, found, at.bytes)));
+}
+
+absl::Status committed_file::open_at(std::uint64_t bytes) {
+  file_ = ::open(path_in_progress_.c_str(), O_RDWR | O_CLOEXEC);
+  if (file_ < 0) return system_failure(fmt::format("cannot open '{}'", path_in_progress_));
+  const auto length = static_cast<off_t>(bytes);
+  if (::ftruncate(file_, length) != 0 || ::lseek(file_, length, SEEK_SET) < 0) {
+    return system_failure(fmt::format("cannot cut back '{}'", path_in_progress_));
+  }
+  return absl::OkStatus();
+}
+
+/// The file was renamed, and is to be written on. A crash in here leaves a file in progress that is
+/// longer than counted, as any other does.
+absl::Status committed_file::take_back() {
+  if (std::rename(path_.c_str(), path_in_progress_.c_str()) != 0) {
+    return system_failure(fmt::format("cannot rename '{}'", path_));
+  }
+  published_ = false;
+  if (absl::Status synced = sync_folder(); !synced.ok()) return synced;
+  return open_at(bytes_written_);
 }
 
 absl::Status committed_file::append(std::string_view bytes) {
   if (!failure_.ok()) return failure_;
   if (bytes.empty()) return absl::OkStatus();
+  if (file_ < 0 && published_ && !completed_) {
+    if (absl::Status taken = take_back(); !taken.ok()) return taken;
+  }
   if (file_ < 0) {
     return fail(absl::FailedPreconditionError(
         place_ +
@@ -170,30 +242,43 @@ absl::StatusOr<std::string> committed_file::prepare() {
         return system_failure(fmt::format("cannot make '{}' durable", path_in_progress_));
       }
       bytes_synced_ = bytes_written_;
+      token_.clear();
     }
     if (!folder_synced_) {
       if (absl::Status done = sync_folder(); !done.ok()) return done;
       folder_synced_ = true;
     }
   }
-  return fmt::format("{}{}", token_kind, bytes_written_);
+  return make_token();
+}
+
+absl::StatusOr<std::string> committed_file::make_token() {
+  if (!token_.empty()) return token_;
+  struct stat about{};
+  const std::optional<std::uint64_t> tail = tail_of(file_, bytes_written_);
+  if (!tail || ::fstat(file_, &about) != 0) {
+    return system_failure(fmt::format("cannot read '{}'", path_in_progress_));
+  }
+  token_ = fmt::format("{}{}:{}:{}", token_kind, bytes_written_, about.st_ino, *tail);
+  return token_;
 }
 
 absl::Status committed_file::commit(std::string_view token, bool last) {
   if (!failure_.ok()) return failure_;
-  const absl::StatusOr<std::uint64_t> bytes = decode(token);
-  if (!bytes.ok()) return bytes.status();
+  const absl::StatusOr<position> at = decode(token);
+  if (!at.ok()) return at.status();
+  if (last && published_) completed_ = true;
   if (!last || published_) return absl::OkStatus();
-  if (*bytes != bytes_written_ || !buffer_.empty()) {
+  if (at->bytes != bytes_written_ || !buffer_.empty()) {
     return fail(absl::FailedPreconditionError(
         fmt::format("{}: {} bytes written, wanted the {} that were prepared; prepare again before "
                     "the last commit",
-                    place_, bytes_written_ + buffer_.size(), *bytes)));
+                    place_, bytes_written_ + buffer_.size(), at->bytes)));
   }
   if (std::rename(path_in_progress_.c_str(), path_.c_str()) != 0) {
     return system_failure(fmt::format("cannot rename '{}'", path_in_progress_));
   }
-  published_ = true;
+  published_ = completed_ = true;
   ::close(std::exchange(file_, -1));
   return sync_folder();
 }

@@ -142,7 +142,7 @@ const std::string& state_name(const node& of) {
 }
 
 /// A pipeline may lose a merge: what it had promised is in the states below it, too.
-bool may_be_dropped(const operator_record& record) {
+bool keeps_nothing_alone(const operator_record& record) {
   return record.kind == "merge";
 }
 
@@ -184,9 +184,15 @@ absl::Status checkpointer::open_commit() {
   absl::StatusOr<std::unique_ptr<state_backend>> backend =
       options_.checkpoint.backend
           ? options_.checkpoint.backend()
-          : open_rocksdb({.directory = options_.checkpoint.directory, .job = graph_.name()});
+          : open_rocksdb({.directory = options_.checkpoint.directory,
+                          .job = graph_.name(),
+                          .keep = options_.checkpoint.keep,
+                          .restore_from = options_.checkpoint.restore_from});
   if (!backend.ok()) return backend.status();
   backend_ = *std::move(backend);
+  if (options_.clock && backend_->has_copy()) {
+    next_copy_ = saturating_add(options_.clock(), options_.checkpoint.copy_every);
+  }
   absl::StatusOr<std::optional<std::string>> bytes = backend_->manifest();
   if (!bytes.ok()) return bytes.status();
   if (!*bytes) {
@@ -216,7 +222,43 @@ absl::Status checkpointer::open_commit() {
   }
   newest_ = *found_;
   if (absl::Status wrong = match_operators(); !wrong.ok()) return wrong;
-  return match_ends();
+  if (absl::Status wrong = match_ends(); !wrong.ok()) return wrong;
+  return find_dropped_rows();
+}
+
+bool checkpointer::may_be_dropped(const std::string& name) const {
+  const std::vector<std::string>& allowed = options_.allow_dropped_state;
+  return std::find(allowed.begin(), allowed.end(), name) != allowed.end();
+}
+
+/// Their numbers may be given again once no manifest knows them, so that no row may stay.
+absl::Status checkpointer::find_dropped_rows() {
+  for (const std::uint32_t state : dropped_states_) {
+    absl::Status scanned =
+        backend_->scan(state_prefix(state), [this](std::string_view key, std::string_view) {
+          dropped_rows_.push_back({std::string(key), std::nullopt});
+          return absl::OkStatus();
+        });
+    if (!scanned.ok()) return scanned;
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> checkpointer::warnings() const {
+  std::vector<std::string> all;
+  if (backend_ != nullptr) all = backend_->warnings();
+  for (const std::string& each : dropped_) {
+    all.push_back(
+        fmt::format("{}: {} is not in the pipeline, and was dropped as allowed", place(), each));
+  }
+  if (!copy_failure_.empty()) all.push_back(copy_failure_);
+  return all;
+}
+
+std::string checkpointer::older_because() const {
+  // Sinks that have completed their output have no more to take back.
+  if (!found_ || found_->finished) return {};
+  return backend_->older_because();
 }
 
 absl::Status checkpointer::match_operators() {
@@ -231,11 +273,16 @@ absl::Status checkpointer::match_operators() {
     // Also one that is not used again keeps its number: others must not get it.
     states_.emplace(identity, record.state);
     const auto here = present.find(identity);
-    if (here == present.end() && may_be_dropped(record)) continue;
+    if (here == present.end() && keeps_nothing_alone(record)) continue;
+    if (here == present.end() && may_be_dropped(record.name)) {
+      dropped_.push_back("state of " + identity);
+      dropped_states_.push_back(record.state);
+      continue;
+    }
     if (here == present.end()) {
       return absl::FailedPreconditionError(fmt::format(
           "{}: it holds state of {}, which the pipeline does not have; keep the operator and its "
-          "name, or give a new directory",
+          "name, name it in allow_dropped_state, or give a new directory",
           place(), identity));
     }
     const std::string& format = graph_.nodes()[here->second].format;
@@ -260,7 +307,7 @@ void checkpointer::number_states() {
   }
 }
 
-absl::Status checkpointer::match_ends() const {
+absl::Status checkpointer::match_ends() {
   const auto find = [this](node::role role, const std::string& name) -> const node* {
     for (const node& each : graph_.nodes()) {
       if (each.is == role && each.name == name) return &each;
@@ -269,10 +316,14 @@ absl::Status checkpointer::match_ends() const {
   };
   for (const source_record& record : found_->sources) {
     const node* here = find(node::role::source, record.name);
+    if (here == nullptr && may_be_dropped(record.name)) {
+      dropped_.push_back(fmt::format("source '{}'", record.name));
+      continue;
+    }
     if (here == nullptr) {
       return absl::FailedPreconditionError(fmt::format(
           "{}: it holds positions of source '{}', which the pipeline does not have; keep the "
-          "source and its name, or give a new directory",
+          "source and its name, name it in allow_dropped_state, or give a new directory",
           place(), record.name));
     }
     if (here->format != record.format) {
@@ -295,10 +346,13 @@ absl::Status checkpointer::match_ends() const {
     }
   }
   for (const sink_record& record : found_->sinks) {
-    if (find(node::role::sink, record.name) == nullptr) {
+    if (find(node::role::sink, record.name) != nullptr) continue;
+    if (may_be_dropped(record.name)) {
+      dropped_.push_back(fmt::format("sink '{}'", record.name));
+    } else {
       return absl::FailedPreconditionError(fmt::format(
           "{}: it holds what sink '{}' has committed, which the pipeline does not have; keep the "
-          "sink and its name, or give a new directory",
+          "sink and its name, name it in allow_dropped_state, or give a new directory",
           place(), record.name));
     }
   }
@@ -375,10 +429,29 @@ absl::Status checkpointer::commit(snapshot_draft draft, std::vector<source_recor
     horizons.push_back({record.state, smallest_frontier(record)});
     next.operators.push_back(std::move(record));
   }
-  absl::Status committed =
-      backend_->commit_sorted(draft.changes.in_order(), encode_manifest(next), horizons);
-  if (committed.ok()) newest_ = std::move(next);
-  return committed;
+  // A draft has no rows of states that the pipeline does not have.
+  std::vector<state_change_view> changes = draft.changes.in_order();
+  const auto own = static_cast<std::ptrdiff_t>(changes.size());
+  for (const state_change& each : dropped_rows_) changes.push_back({each.key, std::nullopt});
+  std::inplace_merge(changes.begin(), changes.begin() + own, changes.end(),
+                     [](const auto& a, const auto& b) { return a.key < b.key; });
+  absl::Status committed = backend_->commit_sorted(changes, encode_manifest(next), horizons);
+  if (!committed.ok()) return committed;
+  dropped_rows_.clear();
+  newest_ = std::move(next);
+  return copy_when_due();
+}
+
+/// Only a copy that shows damage ends the job: every later commit would have it, too.
+absl::Status checkpointer::copy_when_due() {
+  for (const savepoint_request& each : std::exchange(savepoints_, {})) {
+    each.answer(backend_->save(each.directory));
+  }
+  if (!options_.clock || options_.clock() < next_copy_) return absl::OkStatus();
+  next_copy_ = saturating_add(options_.clock(), options_.checkpoint.copy_every);
+  absl::Status copied = backend_->keep_copy();
+  copy_failure_ = std::string(copied.message());
+  return absl::IsDataLoss(copied) ? copied : absl::OkStatus();
 }
 
 absl::Status checkpointer::note_published() {

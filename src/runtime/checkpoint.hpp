@@ -44,6 +44,12 @@ class snapshot_draft {
   std::map<node_id, std::map<std::size_t, instance_record>> instances;
 };
 
+/// A copy of a commit that somebody waits for.
+struct savepoint_request {
+  std::string directory;
+  std::function<void(absl::Status)> answer;  ///< Called once, by the thread that commits.
+};
+
 class checkpointer {
  public:
   checkpointer(const graph& of, const run_options& options) : graph_(of), options_(options) {}
@@ -58,6 +64,12 @@ class checkpointer {
 
   /// The commit to go on from.
   const std::optional<manifest>& found() const { return found_; }
+
+  /// What was wrong with the place, what was dropped, and copies that could not be made. Sentences.
+  std::vector<std::string> warnings() const;
+  /// Why sinks may have published more than the commit found knows of, as
+  /// `state_backend::older_because`; empty where they have not.
+  std::string older_because() const;
 
   std::optional<source_commit> source(std::string_view name) const;
   std::optional<std::string_view> sink_token(std::string_view name) const;
@@ -75,7 +87,11 @@ class checkpointer {
                                                       runtime_operator& from,
                                                       snapshot_draft& into) const;
 
-  /// The atomic step. Threads: any, while no other uses this object but for `collect`.
+  /// The next commit is to be copied, too; this one if its barrier has not been sent yet.
+  void ask_for(savepoint_request which) { savepoints_.push_back(std::move(which)); }
+
+  /// The atomic step, and the copies that are due. Threads: any, while no other uses this object
+  /// but for `collect`.
   absl::Status commit(snapshot_draft draft, std::vector<source_record> sources,
                       std::vector<sink_record> sinks, std::vector<counter_record> counters,
                       bool finished);
@@ -88,9 +104,12 @@ class checkpointer {
 
  private:
   absl::Status open_commit();
+  bool may_be_dropped(const std::string& name) const;
+  absl::Status find_dropped_rows();
+  absl::Status copy_when_due();
   absl::Status match_operators();
   void number_states();
-  absl::Status match_ends() const;
+  absl::Status match_ends();
   const operator_record* found_operator(const std::string& identity) const;
   operator_record record_of(node_id id, std::map<std::size_t, instance_record> instances) const;
   std::string place() const;
@@ -101,6 +120,12 @@ class checkpointer {
   std::optional<manifest> found_;
   std::map<std::string, std::uint32_t> states_;  ///< State numbers by identity.
   manifest newest_;                              ///< As committed by this run, or as found.
+  std::vector<std::string> dropped_;             ///< What the first commit leaves out.
+  std::vector<std::uint32_t> dropped_states_;
+  std::vector<state_change> dropped_rows_;
+  std::vector<savepoint_request> savepoints_;
+  timestamp next_copy_ = timestamp_min;  ///< In processing time.
+  std::string copy_failure_;             ///< Of the newest copy that could not be made.
 };
 
 }  // namespace freshet::detail

@@ -111,6 +111,18 @@ absl::Status job_runner::check_options() const {
         fmt::format("{}: checkpoint.alignment_limit {} is not positive; give a positive duration",
                     place, to_text(options_.checkpoint.alignment_limit)));
   }
+  if (options_.checkpoint.keep == 0) {
+    return wrong("checkpoint.keep is 0, so that no commit would stay; give at least 1");
+  }
+  if (options_.checkpoint.copy_every <= duration::zero()) {
+    return wrong(fmt::format("checkpoint.copy_every {} is not positive; give a positive duration",
+                             to_text(options_.checkpoint.copy_every)));
+  }
+  if (!options_.checkpoint.restore_from.empty() &&
+      (options_.checkpoint.backend || options_.checkpoint.directory.empty())) {
+    return wrong(
+        "checkpoint.restore_from is given without a directory; give a new one to go on in");
+  }
   if (options_.resume == resume::required && !checkpointer_.enabled()) {
     return absl::InvalidArgumentError(
         place + ": resume is required, and there is no checkpoint directory; give one");
@@ -139,7 +151,9 @@ absl::Status job_runner::open() {
   started_ = std::chrono::steady_clock::now();
   if (absl::Status wrong = check_options(); !wrong.ok()) return wrong;
   limit_parallelism();
-  if (absl::Status wrong = checkpointer_.open(); !wrong.ok()) return wrong;
+  const absl::Status opened = checkpointer_.open();
+  for (const std::string& each : checkpointer_.warnings()) summary_.warnings.push_back(each);
+  if (!opened.ok()) return opened;
   try {
     const inside_mark mark;
     tasks_ = std::make_unique<task_set>(*graph_, counters_, checkpointer_, options_);
@@ -259,6 +273,13 @@ void job_runner::end(absl::Status result) {
   {
     const std::lock_guard lock(ended_mutex_);
     ended_ = true;
+    for (const auto& each : savepoints_) {
+      each->result = absl::FailedPreconditionError(fmt::format(
+          "savepoint '{}': pipeline '{}' ended before it was made; copy its last commit "
+          "with freshet-state",
+          each->directory, graph_->name()));
+    }
+    savepoints_.clear();
   }
   ended_changed_.notify_all();
   // Nobody asks the tasks any more. What is being written is waited for.
@@ -430,6 +451,8 @@ void job_runner::look_for_work() {
     begin_commit(true, false);
   } else if (request_.load() != obeyed_) {
     obey_request();
+  } else if (wants_savepoint()) {
+    begin_commit(false, false);
   } else if (checkpointer_.enabled() && options_.clock() >= next_commit_) {
     if (counters_.activity() != activity_committed_) {
       begin_commit(false, false, rebalancing_->propose());
@@ -515,6 +538,7 @@ std::optional<duration> job_runner::sleep_at_most() const {
 
 void job_runner::begin_commit(bool last, bool stops, std::shared_ptr<key_group_move> move) {
   tasks_->set_move(std::move(move));
+  hand_over_savepoints();
   activity_committing_ = counters_.activity();
   commit_began_ = std::chrono::steady_clock::now();
   if (abandoning_draws_) {
@@ -522,6 +546,62 @@ void job_runner::begin_commit(bool last, bool stops, std::shared_ptr<key_group_m
     if ((*abandoning_draws_)() % 4 == 0) looks_left_ = (*abandoning_draws_)() % 16;
   }
   commits_->begin(last, stops, tasks_->moves());
+}
+
+absl::Status job_runner::make_savepoint(const std::string& directory, duration at_most) {
+  const auto refused = [&](std::string_view why) {
+    return absl::FailedPreconditionError(
+        fmt::format("savepoint '{}': pipeline '{}' {}", directory, graph_->name(), why));
+  };
+  if (inside_pipeline()) {
+    return refused(
+        "asks for it in a function of its own, and would wait for itself; ask from "
+        "another thread");
+  }
+  if (!checkpointer_.enabled()) {
+    return refused("has no checkpoint directory, which it copies; give it one");
+  }
+  const auto mine = std::make_shared<awaited_savepoint>();
+  mine->directory = directory;
+  std::unique_lock lock(ended_mutex_);
+  if (ended_) return refused("has ended; copy its last commit with freshet-state");
+  savepoints_.push_back(mine);
+  lock.unlock();
+  signal_->notify();
+  lock.lock();
+  // Longer waits are as good as endless, and may overflow the clock that they are measured with.
+  constexpr duration long_wait = std::chrono::years(100);
+  ended_changed_.wait_for(lock, std::clamp(at_most, duration::zero(), long_wait),
+                          [&] { return mine->result.has_value(); });
+  if (mine->result) return *mine->result;
+  if (!mine->under_way) std::erase(savepoints_, mine);
+  return absl::DeadlineExceededError(fmt::format(
+      "savepoint '{}': pipeline '{}' has not made it within {}{}; give it more time, or look for "
+      "what is slow in the metrics",
+      directory, graph_->name(), to_text(at_most),
+      mine->under_way ? ", and still may" : ", and will not"));
+}
+
+bool job_runner::wants_savepoint() const {
+  const std::lock_guard lock(ended_mutex_);
+  return std::any_of(savepoints_.begin(), savepoints_.end(),
+                     [](const auto& each) { return !each->under_way; });
+}
+
+/// Those asked for from now on wait for another barrier: this one may pass the sources at once.
+void job_runner::hand_over_savepoints() {
+  const std::lock_guard lock(ended_mutex_);
+  for (const auto& each : savepoints_) {
+    if (std::exchange(each->under_way, true)) continue;
+    checkpointer_.ask_for({each->directory, [this, each](absl::Status result) {
+                             {
+                               const std::lock_guard own(ended_mutex_);
+                               each->result = std::move(result);
+                               std::erase(savepoints_, each);
+                             }
+                             ended_changed_.notify_all();
+                           }});
+  }
 }
 
 job_metrics job_runner::metrics() const {
@@ -576,6 +656,11 @@ void job_runner::summarize() {
   }
   if (scheduler_) {
     for (std::string& what : scheduler_->warnings()) summary_.warnings.push_back(std::move(what));
+  }
+  const std::vector<std::string> known = checkpointer_.warnings();
+  for (const std::string& each : known) {
+    auto& all = summary_.warnings;
+    if (std::find(all.begin(), all.end(), each) == all.end()) all.push_back(each);
   }
   if (!summary_.nothing_to_do) summary_.guarantee = tasks_->guarantee(checkpointer_.enabled());
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;

@@ -31,6 +31,7 @@
 #include <optional>
 #include <random>
 #include <set>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <typeinfo>
@@ -63,6 +64,9 @@ class job_runner final : private supervisor {
   void request_stop();
   void request_drain();
 
+  /// See `job::savepoint`.
+  absl::Status make_savepoint(const std::string& directory, duration at_most);
+
   job_metrics metrics() const;
   const run_summary& summary() const { return summary_; }
 
@@ -87,6 +91,11 @@ class job_runner final : private supervisor {
     std::size_t unanswered = 0;
   };
   struct reading;
+  struct awaited_savepoint {
+    std::string directory;
+    bool under_way = false;
+    std::optional<absl::Status> result;
+  };
 
   verdict supervise() override;
   std::optional<duration> sleep_at_most() const override;
@@ -117,6 +126,8 @@ class job_runner final : private supervisor {
   void note_alignment();
   void abandon_when_due();
   duration alignment_limit() const;
+  bool wants_savepoint() const;
+  void hand_over_savepoints();
   bool step_all();
   void summarize();
 
@@ -168,6 +179,7 @@ class job_runner final : private supervisor {
   bool ended_ = false;   ///< The tasks answer no more.
   bool closed_ = false;  ///< All that the job held is free again.
   time_state last_;      ///< As it was at the end.
+  std::vector<std::shared_ptr<awaited_savepoint>> savepoints_;  ///< Without a result yet.
   std::thread thread_;
 };
 

@@ -36,6 +36,9 @@ void job::stop() {
 void job::drain() {
   runner_->request_drain();
 }
+absl::Status job::savepoint(const std::string& directory, duration at_most) {
+  return runner_->make_savepoint(directory, at_most);
+}
 absl::Status job::wait() {
   return runner_->wait();
 }

@@ -212,6 +212,17 @@ void task::open(const std::function<std::size_t(node_id)>& splits_of) {
   for (const member& each : members_) in_.checkpoints.restore(each.node, groups_, *each.op);
 }
 
+void task::open_sinks() {
+  for (const auto& [id, sink] : sinks_) check(sink->open_sink());
+}
+
+std::optional<std::string> task::not_rolled_back() const {
+  for (const auto& [id, sink] : sinks_) {
+    if (!sink->can_roll_back()) return in_.described.nodes()[id].name;
+  }
+  return std::nullopt;
+}
+
 void task::start_sinks() {
   for (const auto& [id, sink] : sinks_) {
     const std::optional<std::string_view> token =

@@ -121,6 +121,10 @@ class task final : public task_services {
   /// Opens readers and restores what the checkpoint holds. `splits_of`: how many splits a source
   /// has. Throws `job_failure`.
   void open(const std::function<std::size_t(node_id)>& splits_of);
+  /// Opens the sinks, which changes nothing yet. Throws `job_failure`.
+  void open_sinks();
+  /// The name of a sink that cannot go back to an older commit. \pre sinks are open.
+  std::optional<std::string> not_rolled_back() const;
   /// Starts the sinks: from here on, outside things change. Throws `job_failure`.
   void start_sinks();
   /// Who is to be told, and who takes snapshots.

@@ -106,6 +106,22 @@ void task_set::open() {
 }
 
 void task_set::start_sinks() {
+  for (task* each : tasks_) each->open_sinks();
+  if (const std::string older = environment_.checkpoints.older_because(); !older.empty()) {
+    for (const task* each : tasks_) {
+      const std::optional<std::string> sink = each->not_rolled_back();
+      if (!sink) continue;
+      duplicates_ = fmt::format("{}, and sink '{}' cannot take back what it has published since",
+                                older, *sink);
+      break;
+    }
+  }
+  if (!duplicates_.empty() && !options_.allow_duplicates) {
+    throw job_failure(absl::FailedPreconditionError(fmt::format(
+        "pipeline '{}': rows would come twice, because {}; set allow_duplicates to go on "
+        "all the same, or begin anew with a new directory",
+        graph_.name(), duplicates_)));
+  }
   for (task* each : tasks_) each->start_sinks();
 }
 
@@ -117,6 +133,7 @@ std::string task_set::guarantee(bool checkpoints) const {
                          *source);
     }
   }
+  if (!duplicates_.empty()) return "at least once: " + duplicates_;
   for (const task* each : tasks_) {
     if (const auto sink = each->at_least_once()) {
       return fmt::format("at least once: sink '{}' cannot take rows back", *sink);

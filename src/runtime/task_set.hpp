@@ -30,6 +30,8 @@ class task_set {
   void make_ends();
   /// Opens readers, and restores. Throws `job_failure`.
   void open();
+  /// Opens all sinks, and starts them, unless one cannot go back to where the job goes on from.
+  /// Throws `job_failure`.
   void start_sinks();
   /// What the next barrier is for, beside a snapshot; null for nothing. \pre no barrier is under
   /// way.
@@ -60,6 +62,7 @@ class task_set {
   std::unordered_map<node_id, std::size_t> splits_;  ///< By source.
   std::vector<std::unique_ptr<task>> owned_;
   std::vector<task*> tasks_;
+  std::string duplicates_;  ///< Why rows may come twice, and of which sink; empty if they do not.
 };
 
 /// Adds what one task knows to what others do.

@@ -65,4 +65,10 @@ absl::Status state_backend::commit_sorted(std::span<const state_change_view> cha
   return commit(std::move(copies), manifest, horizons);
 }
 
+absl::Status state_backend::save(const std::string& directory) {
+  return absl::UnimplementedError(
+      "savepoint '" + directory +
+      "': this backend makes none; give the job a checkpoint directory");
+}
+
 }  // namespace freshet

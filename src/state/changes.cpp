@@ -1,5 +1,7 @@
 #include "state/changes.hpp"
 
+#include "state/durable_files.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,12 +10,6 @@
 
 namespace freshet::detail {
 namespace {
-
-std::string to_hexadecimal(std::string_view bytes) {
-  std::string text;
-  for (const char byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  return text;
-}
 
 absl::Status invalid_change(std::string_view key, std::string_view fault) {
   return absl::InvalidArgumentError(

@@ -1,5 +1,8 @@
 #include "state/checkpoint_directory.hpp"
 
+#include "state/commit_listing.hpp"
+#include "state/durable_files.hpp"
+
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -10,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -23,6 +27,8 @@ namespace fs = std::filesystem;
 constexpr const char* identity_name = "FRESHET";
 constexpr const char* identity_draft_name = "FRESHET.new";
 constexpr std::string_view identity_title = "freshet checkpoint";
+constexpr std::string_view draft_extension = ".draft";
+constexpr std::string_view old_extension = ".old";
 
 absl::StatusCode code_of(int error) {
   switch (error) {
@@ -63,26 +69,14 @@ class file_descriptor {
   int number_;
 };
 
-// The value of a line "name value", which it removes from `text`; nothing if it is another line.
-std::optional<std::string_view> take_line(std::string_view& text, std::string_view name) {
-  const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos || !text.starts_with(name)) return std::nullopt;
-  std::string_view line = text.substr(name.size(), end - name.size());
-  if (!name.empty()) {
-    if (!line.starts_with(' ')) return std::nullopt;
-    line.remove_prefix(1);
-  }
-  text.remove_prefix(end + 1);
-  return line;
-}
-
-std::optional<std::uint64_t> take_number(std::string_view& text, std::string_view name) {
-  const std::optional<std::string_view> line = take_line(text, name);
-  if (!line) return std::nullopt;
+/// The number of a commit by the name of its folder: digits without a zero before them.
+std::optional<std::uint64_t> number_of(std::string_view name) {
   std::uint64_t number = 0;
-  const char* const end = line->data() + line->size();
-  const auto result = std::from_chars(line->data(), end, number);
-  if (result.ec != std::errc{} || result.ptr != end) return std::nullopt;
+  const char* const end = name.data() + name.size();
+  const auto result = std::from_chars(name.data(), end, number);
+  // The largest number has none after it.
+  if (result.ec != std::errc{} || result.ptr != end || name.front() == '0') return std::nullopt;
+  if (number == std::numeric_limits<std::uint64_t>::max()) return std::nullopt;
   return number;
 }
 
@@ -131,7 +125,8 @@ checkpoint_directory::checkpoint_directory(checkpoint_directory&& other) noexcep
       path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
       job_(std::move(other.job_)),
-      commits_(other.commits_) {}
+      committed_(other.committed_),
+      damage_(std::move(other.damage_)) {}
 
 checkpoint_directory::~checkpoint_directory() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -139,6 +134,10 @@ checkpoint_directory::~checkpoint_directory() {
 
 std::string checkpoint_directory::message(std::string_view text) const {
   return message_about(name_, text);
+}
+
+absl::Status checkpoint_directory::message(const absl::Status& of, std::string_view advice) const {
+  return absl::Status(of.code(), message(fmt::format("{}; {}", std::string(of.message()), advice)));
 }
 
 absl::StatusOr<checkpoint_directory> checkpoint_directory::open(const std::string& path,
@@ -184,8 +183,9 @@ absl::Status checkpoint_directory::read_identity() {
   }
   const file_descriptor file(::openat(descriptor_, identity_name, O_RDONLY | O_CLOEXEC));
   if (!file.ok() && errno == ENOENT) {
-    if (absl::Status status = require_empty(); !status.ok()) return status;
-    return write_identity(0);
+    const absl::Status empty = require_empty();
+    if (empty.ok()) return write_identity(false);
+    return without_identity("is missing", empty);
   }
   // A name is short; a longer file is none of ours, whatever else is in it.
   std::string text(std::size_t{64} << 10, '\0');
@@ -200,19 +200,53 @@ absl::Status checkpoint_directory::read_identity() {
   return parse_identity(text);
 }
 
-absl::Status checkpoint_directory::parse_identity(std::string_view text) {
-  if (take_line(text, "") != identity_title) {
-    return absl::FailedPreconditionError(message(
-        "its file FRESHET is not the one of a freshet checkpoint; give an empty or new directory"));
+/// A commit says, too, whose it is. Without any, `refusal` stands.
+absl::Status checkpoint_directory::without_identity(std::string found, absl::Status refusal) {
+  const absl::StatusOr<std::vector<stored_commit>> all = commits();
+  if (!all.ok()) return refusal;
+  for (const stored_commit& each : *all) {
+    const absl::StatusOr<commit_listing> listing = read_listing(each.folder);
+    if (!listing.ok()) continue;
+    if (listing->job != job_) {
+      return absl::FailedPreconditionError(message(
+          fmt::format("belongs to job '{}', not to '{}'; give each job a directory of its own",
+                      listing->job, job_)));
+    }
+    damage_ = std::move(found);
+    committed_ = true;
+    return absl::OkStatus();
   }
-  const std::uint64_t found_format = take_number(text, "format").value_or(0);
-  if (found_format > static_cast<std::uint64_t>(format)) {
+  return refusal;
+}
+
+absl::Status checkpoint_directory::parse_identity(std::string_view text) {
+  const bool ours = text.starts_with(fmt::format("{}\n", identity_title));
+  const std::optional<std::string_view> covered = without_checksum(text);
+  std::string_view rest = covered.value_or(std::string_view());
+  if (!covered || take_line(rest, "") != identity_title) {
+    if (text == fmt::format("{}\nformat 1\n", identity_title) ||
+        text.starts_with(fmt::format("{}\nformat 1\njob ", identity_title))) {
+      return absl::FailedPreconditionError(
+          message(fmt::format("has format 1, this build reads {}; rerun with the build that wrote "
+                              "it, or start over in an empty directory",
+                              format)));
+    }
+    return without_identity(
+        "is damaged",
+        ours ? absl::DataLossError(message("its file FRESHET is damaged; restore the directory "
+                                           "from a copy, or give an empty one"))
+             : absl::FailedPreconditionError(
+                   message("its file FRESHET is not the one of a freshet checkpoint; give an empty "
+                           "or new directory")));
+  }
+  const std::uint64_t found_format = take_number(rest, "format").value_or(0);
+  if (found_format > format) {
     return absl::FailedPreconditionError(message(fmt::format(
         "has format {}, this build reads {}; rerun with the newer build", found_format, format)));
   }
-  const auto job = take_line(text, "job");
-  const auto commits = take_number(text, "commits");
-  if (found_format == 0 || !job || !commits || !text.empty()) {
+  const auto job = take_line(rest, "job");
+  const auto committed = take_line(rest, "committed");
+  if (found_format != format || !job || !committed || !rest.empty()) {
     return absl::DataLossError(message(
         "its file FRESHET is damaged; restore the directory from a copy, or give an empty one"));
   }
@@ -220,7 +254,7 @@ absl::Status checkpoint_directory::parse_identity(std::string_view text) {
     return absl::FailedPreconditionError(message(fmt::format(
         "belongs to job '{}', not to '{}'; give each job a directory of its own", *job, job_)));
   }
-  commits_ = *commits;
+  committed_ = *committed == "yes";
   return absl::OkStatus();
 }
 
@@ -242,9 +276,10 @@ absl::Status checkpoint_directory::require_empty() const {
   return absl::OkStatus();
 }
 
-absl::Status checkpoint_directory::write_identity(std::uint64_t commits) const {
+absl::Status checkpoint_directory::write_identity(bool committed) const {
   const std::string text =
-      fmt::format("{}\nformat {}\njob {}\ncommits {}\n", identity_title, format, job_, commits);
+      with_checksum(fmt::format("{}\nformat {}\njob {}\ncommitted {}\n", identity_title, format,
+                                job_, committed ? "yes" : "no"));
   errno = 0;
   const file_descriptor file(
       ::openat(descriptor_, identity_draft_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
@@ -265,22 +300,90 @@ absl::Status checkpoint_directory::write_identity(std::uint64_t commits) const {
                           text_of(error))));
 }
 
-absl::Status checkpoint_directory::record_commits(std::uint64_t commits) {
-  if (absl::Status status = write_identity(commits); !status.ok()) return status;
-  commits_ = commits;
+absl::StatusOr<std::vector<stored_commit>> checkpoint_directory::commits() const {
+  absl::StatusOr<std::vector<stored_commit>> all = list_commits(path_);
+  if (!all.ok()) return message(all.status(), "see that this user may read there");
+  return all;
+}
+
+absl::Status checkpoint_directory::prepare_for_commits() {
+  constexpr std::string_view advice = "make room, or let this user write there";
+  for (const char* each : {"commits", "copies"}) {
+    if (absl::Status status = make_folder(path_ / each); !status.ok()) {
+      return message(status, advice);
+    }
+    std::error_code error;
+    std::vector<fs::path> left;
+    for (fs::directory_iterator entry(path_ / each, error), end; !error && entry != end;
+         entry.increment(error)) {
+      const std::string extension = entry->path().extension().string();
+      if (extension == draft_extension || extension == old_extension) left.push_back(entry->path());
+    }
+    for (const fs::path& leftover : left) {
+      if (absl::Status status = remove_folder(leftover); !status.ok()) {
+        return message(status, advice);
+      }
+    }
+  }
+  if (absl::Status status = remove_folder(database()); !status.ok()) return message(status, advice);
+  if (absl::Status status = clear_scratch(); !status.ok()) return status;
+  if (absl::Status status = sync_folder(path_); !status.ok()) return message(status, advice);
+  if (damage_.empty()) return absl::OkStatus();
+  absl::Status written = write_identity(true);
+  if (written.ok()) damage_.clear();
+  return written;
+}
+
+absl::Status checkpoint_directory::record_commit() {
+  if (committed_) return absl::OkStatus();
+  if (absl::Status status = write_identity(true); !status.ok()) return status;
+  committed_ = true;
   return absl::OkStatus();
 }
 
 absl::Status checkpoint_directory::clear_scratch() const {
-  std::error_code error;
-  fs::remove_all(scratch(), error);
-  if (!error) fs::create_directory(scratch(), error);
-  if (!error) return absl::OkStatus();
-  return absl::Status(
-      code_of(error.value()),
-      message(fmt::format("its folder scratch/ cannot be emptied ({}); make room, or let "
-                          "this user write there",
-                          error.message())));
+  absl::Status status = remove_folder(scratch());
+  if (status.ok()) status = make_folder(scratch());
+  return status.ok() ? status : message(status, "make room, or let this user write there");
+}
+
+void checkpoint_directory::remove_work() const {
+  static_cast<void>(remove_folder(scratch()));
+  static_cast<void>(remove_folder(database()));
+}
+
+stored_commit checkpoint_directory::commit(std::uint64_t number) const {
+  return {number, false, path_ / "commits" / std::to_string(number)};
+}
+
+stored_commit checkpoint_directory::copy(std::uint64_t number) const {
+  return {number, true, path_ / "copies" / std::to_string(number)};
+}
+
+std::string stored_commit::to_text() const {
+  return fmt::format("{}commit {}", is_copy ? "the copy of " : "", number);
+}
+
+absl::StatusOr<std::vector<stored_commit>> list_commits(const fs::path& directory) {
+  std::vector<stored_commit> all;
+  for (const bool is_copy : {false, true}) {
+    const fs::path folder = directory / (is_copy ? "copies" : "commits");
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+      if (const auto number = number_of(entry->path().filename().string())) {
+        all.push_back({*number, is_copy, entry->path()});
+      }
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
+      return system_failure(error.value(),
+                            fmt::format("{}: cannot be listed", folder.filename().string()));
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const stored_commit& a, const stored_commit& b) {
+    return a.number != b.number ? a.number > b.number : a.is_copy < b.is_copy;
+  });
+  return all;
 }
 
 }  // namespace freshet::detail

@@ -2,19 +2,24 @@
 
 #include "state/changes.hpp"
 #include "state/checkpoint_directory.hpp"
+#include "state/commit_reader.hpp"
+#include "state/durable_files.hpp"
 #include "state/rocksdb_setup.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/metadata.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
 
 #include <algorithm>
-#include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -23,35 +28,18 @@ namespace {
 
 namespace fs = std::filesystem;
 using detail::checkpoint_directory;
+using detail::commit_listing;
+using detail::commit_reader;
 using detail::database_options;
 using detail::family_options;
 using detail::file_bytes_max;
 using detail::files_until_wait;
+using detail::manifest_family;
+using detail::manifest_key;
 using detail::slice;
-using detail::view;
+using detail::stored_commit;
 
-// Two column families: rows of states in the default one, and this one with a single key.
-constexpr const char* manifest_family = "manifest";
-constexpr const char* manifest_key = "manifest";
-
-// As decimal digits and a line feed the manifest's number precedes it in its row.
-struct numbered_manifest {
-  std::uint64_t commit = 0;
-  std::string text;
-};
-
-std::string encode(std::uint64_t commit, std::string_view manifest) {
-  return fmt::format("{}\n{}", commit, manifest);
-}
-
-std::optional<numbered_manifest> decode(std::string_view row) {
-  numbered_manifest found;
-  const char* const end = row.data() + row.size();
-  const auto result = std::from_chars(row.data(), end, found.commit);
-  if (result.ec != std::errc{} || result.ptr == end || *result.ptr != '\n') return std::nullopt;
-  found.text.assign(result.ptr + 1, end);
-  return found;
-}
+constexpr std::string_view crc32c_name = "FileChecksumCrc32c";
 
 // RocksDB reports by status, but memory and threads it may want can run out by exception.
 template <class Action>
@@ -65,18 +53,30 @@ auto without_exceptions(std::string_view directory, Action action) -> decltype(a
   }
 }
 
+std::string text_of(const absl::Status& status) {
+  return std::string(status.message());
+}
+
+fs::path with_suffix(fs::path of, std::string_view suffix) {
+  of += suffix;
+  return of;
+}
+
 class rocksdb_backend final : public state_backend {
  public:
-  rocksdb_backend(checkpoint_directory directory, std::size_t cache_bytes)
-      : directory_(std::move(directory)) {
-    const auto cache = rocksdb::NewLRUCache(cache_bytes);
+  rocksdb_backend(checkpoint_directory directory, rocksdb_options options)
+      : directory_(std::move(directory)), options_(std::move(options)) {
+    const auto cache = rocksdb::NewLRUCache(options_.cache_bytes);
     state_options_ = family_options(cache);
     state_options_.compaction_filter_factory = detail::expiry_filter_factory(horizons_);
     manifest_options_ = family_options(cache);
   }
-  ~rocksdb_backend() override { close(); }
+  ~rocksdb_backend() override {
+    close();
+    if (stage_ == stage::writing) directory_.remove_work();
+  }
 
-  absl::Status open_for_reading();
+  absl::Status find_commit();
 
   absl::StatusOr<std::optional<std::string>> manifest() override { return manifest_; }
 
@@ -95,20 +95,34 @@ class rocksdb_backend final : public state_backend {
     return without_exceptions(directory_.name(),
                               [&] { return commit_changes(changes, manifest, horizons); });
   }
+  absl::Status keep_copy() override {
+    return without_exceptions(directory_.name(), [&] { return copy_newest(); });
+  }
+  bool has_copy() const override { return !copies_.empty(); }
+  absl::Status save(const std::string& directory) override {
+    return without_exceptions(directory_.name(), [&] { return save_newest(directory); });
+  }
+  std::vector<std::string> warnings() const override { return warnings_; }
+  std::string older_because() const override { return older_because_; }
 
  private:
   enum class stage {
-    empty,    // No commit, and maybe no database.
-    reading,  // The database is open for reading only: nothing in the directory changes.
+    empty,    // No commit.
+    reading,  // A commit is open for reading only: nothing in the directory changes.
     writing,  // From the first commit on.
-    failed,   // What the database holds is unknown.
+    failed,   // Whether the last commit has happened is unknown.
   };
+
+  absl::Status find_savepoint();
+  absl::Status check_origin(const commit_listing& found) const;
+  absl::Status take(std::unique_ptr<commit_reader> found, fs::path folder, bool may_link);
+  absl::Status nothing_usable(std::size_t commits, const std::vector<std::string>& faults) const;
 
   absl::Status commit_changes(std::span<const state_change_view> changes, std::string_view manifest,
                               const std::vector<state_horizon>& horizons);
-  absl::Status read_manifest();
   absl::Status open_for_writing();
-  absl::Status open_database(bool read_only, bool create);
+  absl::Status make_database();
+  absl::Status open_database(bool create);
   template <class Fill>
   absl::Status write_file(rocksdb::IngestExternalFileArg& files,
                           const rocksdb::ColumnFamilyOptions& family, Fill fill);
@@ -116,47 +130,44 @@ class rocksdb_backend final : public state_backend {
                              rocksdb::IngestExternalFileArg& files);
   static rocksdb::IngestExternalFileArg files_for(rocksdb::ColumnFamilyHandle* family);
   absl::Status bound_files();
+  absl::Status publish(std::uint64_t number);
+  absl::Status link_files(const fs::path& draft, std::uint64_t number);
+  absl::StatusOr<detail::listed_file> link_live_file(const rocksdb::LiveFileStorageInfo& live,
+                                                     const fs::path& draft) const;
+  absl::Status copy_newest();
+  absl::Status save_newest(const std::string& directory);
+  static void remove(const stored_commit& old);
   void close();
 
   std::vector<rocksdb::ColumnFamilyDescriptor> families() const {
     return {{rocksdb::kDefaultColumnFamilyName, state_options_},
             {manifest_family, manifest_options_}};
   }
-  absl::Status unreadable(const rocksdb::Status& status) const;
-  absl::Status unreadable(std::string_view found) const;
   absl::Status unwritable(const rocksdb::Status& status) const;
+  absl::Status unwritable(const absl::Status& status) const;
 
   checkpoint_directory directory_;
+  rocksdb_options options_;
   std::shared_ptr<detail::horizon_board> horizons_ = std::make_shared<detail::horizon_board>();
   rocksdb::ColumnFamilyOptions state_options_;
   rocksdb::ColumnFamilyOptions manifest_options_;
   stage stage_ = stage::empty;
   std::optional<std::string> manifest_;
-  std::uint64_t commits_ = 0;
+  std::uint64_t number_ = 0;         // The highest of any commit, damaged ones included.
+  std::string origin_ = "none";      // Of what the directory began with.
+  std::vector<stored_commit> kept_;  // Not known to be damaged; oldest first.
+  std::vector<stored_commit> copies_;
+  std::vector<stored_commit> damaged_;  // Removed when a new commit stands.
+  std::vector<std::string> warnings_;
+  std::string older_because_;
+  std::unique_ptr<commit_reader> reader_;
+  fs::path read_from_;
+  bool may_link_ = false;  // To the files of `read_from_`.
   std::uint64_t files_written_ = 0;
   std::unique_ptr<rocksdb::DB> database_;
   rocksdb::ColumnFamilyHandle* state_rows_ = nullptr;  // Both belong to database_.
   rocksdb::ColumnFamilyHandle* manifest_rows_ = nullptr;
 };
-
-absl::Status rocksdb_backend::unreadable(std::string_view found) const {
-  return absl::DataLossError(
-      directory_.message(fmt::format("its database cannot be read ({}); restore the directory from "
-                                     "a copy, or start over in an empty "
-                                     "one",
-                                     found)));
-}
-
-absl::Status rocksdb_backend::unreadable(const rocksdb::Status& status) const {
-  // What a file should be there for and is not, or should say and does not, is lost.
-  if (status.IsCorruption() || status.IsNotFound() || status.IsPathNotFound() ||
-      status.IsInvalidArgument() || status.IsNotSupported()) {
-    return unreadable(status.ToString());
-  }
-  return absl::UnavailableError(directory_.message(
-      fmt::format("its database cannot be read ({}); see that this user may open its files",
-                  status.ToString())));
-}
 
 absl::Status rocksdb_backend::unwritable(const rocksdb::Status& status) const {
   const std::string found = fmt::format("a commit cannot be written ({})", status.ToString());
@@ -164,80 +175,141 @@ absl::Status rocksdb_backend::unwritable(const rocksdb::Status& status) const {
     return absl::ResourceExhaustedError(directory_.message(found + "; make room and start again"));
   }
   if (status.IsCorruption()) {
-    return absl::DataLossError(directory_.message(
-        found + "; restore the directory from a copy, or start over in an empty one"));
+    return absl::DataLossError(
+        directory_.message(found + "; start again to go on from a commit that is whole"));
   }
   return absl::UnavailableError(
       directory_.message(found + "; look after the disk and start again"));
 }
 
-absl::Status rocksdb_backend::open_for_reading() {
-  const fs::path path = directory_.database();
-  std::error_code error;
-  if (!fs::exists(path / "CURRENT", error)) {
-    if (directory_.commits() > 0) return unreadable("its file CURRENT is missing");
-    // The database is created at the first commit. A crash before that is finished leaves pieces
-    // without a commit in them; a commit leaves at least one file of rows.
-    for (fs::directory_iterator entry(path, error), end; !error && entry != end;
-         entry.increment(error)) {
-      if (entry->path().extension() == ".sst") return unreadable("its file CURRENT is missing");
-    }
-    return absl::OkStatus();
-  }
-  std::vector<std::string> families;
-  const rocksdb::Status listed =
-      rocksdb::DB::ListColumnFamilies(database_options(), path.string(), &families);
-  if (!listed.ok()) return unreadable(listed);
-  if (std::find(families.begin(), families.end(), manifest_family) == families.end()) {
-    return directory_.commits() > 0 ? unreadable("it holds no commit") : absl::OkStatus();
-  }
-  const rocksdb::Status verified = detail::verify_files(path.string(), this->families());
-  if (!verified.ok()) return unreadable(verified);
-  if (absl::Status opened = open_database(true, false); !opened.ok()) return opened;
-  return read_manifest();
+absl::Status rocksdb_backend::unwritable(const absl::Status& status) const {
+  return absl::Status(status.code(), directory_.message(fmt::format(
+                                         "a commit cannot be written ({}); {}", text_of(status),
+                                         absl::IsResourceExhausted(status)
+                                             ? "make room and start again"
+                                             : "look after the disk and start again")));
 }
 
-absl::Status rocksdb_backend::read_manifest() {
-  rocksdb::ReadOptions options;
-  options.verify_checksums = true;
-  std::string row;
-  const rocksdb::Status status = database_->Get(options, manifest_rows_, manifest_key, &row);
-  if (status.IsNotFound() && directory_.commits() == 0) {
-    close();
-    return absl::OkStatus();
+absl::Status rocksdb_backend::nothing_usable(std::size_t commits,
+                                             const std::vector<std::string>& faults) const {
+  if (commits == 0) {
+    return absl::DataLossError(
+        directory_.message("its commits are missing; restore the directory from a copy, or start "
+                           "over in an empty one"));
   }
-  if (status.IsNotFound()) return unreadable("it holds no commit");
-  if (!status.ok()) return unreadable(status);
-  std::optional<numbered_manifest> found = decode(row);
-  if (!found) return unreadable("its manifest has no number");
-  if (found->commit < directory_.commits()) {
-    return unreadable(fmt::format("it holds commit {}, and commit {} was made", found->commit,
-                                  directory_.commits()));
+  return absl::DataLossError(directory_.message(
+      fmt::format("none of its commits can be read ({}); restore the directory from a copy or a "
+                  "savepoint, or start over in an empty one",
+                  fmt::join(faults, "; "))));
+}
+
+// Goes through the commits from the newest on until one is whole.
+absl::Status rocksdb_backend::find_commit() {
+  const absl::StatusOr<std::vector<stored_commit>> all = directory_.commits();
+  if (!all.ok()) return all.status();
+  if (!directory_.damage().empty()) {
+    warnings_.push_back(directory_.message(
+        fmt::format("its file FRESHET {}; the next commit writes it anew", directory_.damage())));
   }
-  commits_ = found->commit;
-  manifest_ = std::move(found->text);
+  std::vector<std::string> faults;
+  for (const stored_commit& each : *all) {
+    number_ = std::max(number_, each.number);
+    std::vector<stored_commit>& kind = each.is_copy ? copies_ : kept_;
+    if (reader_ != nullptr) {
+      kind.insert(kind.begin(), each);
+      continue;
+    }
+    absl::StatusOr<std::unique_ptr<commit_reader>> opened =
+        commit_reader::open(each.folder, options_.cache_bytes);
+    if (!opened.ok() && !absl::IsDataLoss(opened.status())) {
+      const bool is_newer = absl::IsFailedPrecondition(opened.status());
+      return absl::Status(
+          opened.status().code(),
+          directory_.message(fmt::format("{}: {}{}", each.to_text(), text_of(opened.status()),
+                                         is_newer ? "" : "; see that this user may open it")));
+    }
+    if (opened.ok() && (*opened)->listing().number != each.number) {
+      opened = absl::DataLossError(
+          fmt::format("COMMIT: is that of commit {}", (*opened)->listing().number));
+    }
+    if (!opened.ok()) {
+      faults.push_back(fmt::format("{}: {}", each.to_text(), text_of(opened.status())));
+      damaged_.push_back(each);
+      continue;
+    }
+    if (absl::Status taken = take(*std::move(opened), each.folder, !each.is_copy); !taken.ok()) {
+      return taken;
+    }
+    kind.push_back(each);
+    for (const std::string& fault : faults) {
+      warnings_.push_back(directory_.message(
+          fmt::format("{} is damaged ({}); going on from {}", fault.substr(0, fault.find(':')),
+                      fault.substr(fault.find(':') + 2), each.to_text())));
+    }
+    if (each.number < number_) {
+      older_because_ = fmt::format("commit {} is damaged, and commit {} the newest that is whole",
+                                   number_, each.number);
+    }
+  }
+  if (reader_ != nullptr) return check_origin(reader_->listing());
+  if (!faults.empty() || directory_.committed()) return nothing_usable(all->size(), faults);
+  return options_.restore_from.empty() ? absl::OkStatus() : find_savepoint();
+}
+
+absl::Status rocksdb_backend::take(std::unique_ptr<commit_reader> found, fs::path folder,
+                                   bool may_link) {
+  if (found->listing().job != directory_.job()) {
+    return absl::FailedPreconditionError(fmt::format(
+        "checkpoint '{}': belongs to job '{}', not to '{}'; give each job a directory of its own",
+        folder.string(), found->listing().job, directory_.job()));
+  }
+  reader_ = std::move(found);
+  read_from_ = std::move(folder);
+  may_link_ = may_link;
+  manifest_ = reader_->manifest();
+  number_ = std::max(number_, reader_->listing().number);
+  origin_ = reader_->listing().origin;
   stage_ = stage::reading;
   return absl::OkStatus();
 }
 
-absl::Status rocksdb_backend::open_database(bool read_only, bool create) {
-  rocksdb::DBOptions options = database_options();
-  options.create_if_missing = create;
-  options.create_missing_column_families = create;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* database = nullptr;
-  const std::string path = directory_.database().string();
-  const rocksdb::Status status =
-      read_only ? rocksdb::DB::OpenForReadOnly(options, path, families(), &handles, &database)
-                : rocksdb::DB::Open(options, path, families(), &handles, &database);
-  if (!status.ok()) return unreadable(status);
-  database_.reset(database);
-  state_rows_ = handles[0];
-  manifest_rows_ = handles[1];
-  return absl::OkStatus();
+// A restart with the same options goes on from what the directory has by now.
+absl::Status rocksdb_backend::check_origin(const commit_listing& found) const {
+  if (options_.restore_from.empty()) return absl::OkStatus();
+  const absl::StatusOr<commit_listing> savepoint = detail::read_listing(options_.restore_from);
+  const bool same = savepoint.ok() ? savepoint->checksum == found.origin : found.origin != "none";
+  if (same) return absl::OkStatus();
+  return absl::FailedPreconditionError(directory_.message(fmt::format(
+      "holds commits that do not come from '{}', which it should begin with; give a new directory, "
+      "or do not restore",
+      options_.restore_from)));
+}
+
+absl::Status rocksdb_backend::find_savepoint() {
+  const std::string place = fmt::format("savepoint '{}'", options_.restore_from);
+  absl::StatusOr<std::unique_ptr<commit_reader>> opened =
+      commit_reader::open(options_.restore_from, options_.cache_bytes);
+  if (!opened.ok()) {
+    return absl::Status(
+        opened.status().code(),
+        fmt::format("{}: it cannot be restored ({}); give the folder of a savepoint "
+                    "or commit that is whole",
+                    place, text_of(opened.status())));
+  }
+  if ((*opened)->listing().job != directory_.job()) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: belongs to job '{}', not to '{}'; restore it into a pipeline of that name",
+                    place, (*opened)->listing().job, directory_.job()));
+  }
+  const std::string checksum = (*opened)->listing().checksum;
+  absl::Status taken = take(*std::move(opened), options_.restore_from, false);
+  origin_ = checksum;
+  older_because_ = fmt::format("the job is restored from '{}'", options_.restore_from);
+  return taken;
 }
 
 void rocksdb_backend::close() {
+  reader_.reset();
   if (database_ == nullptr) return;
   database_->DestroyColumnFamilyHandle(state_rows_);
   database_->DestroyColumnFamilyHandle(manifest_rows_);
@@ -252,17 +324,14 @@ absl::Status rocksdb_backend::scan(
     return absl::FailedPreconditionError(
         directory_.message("rows were asked for after a commit; scan before the first one"));
   }
-  rocksdb::ReadOptions options;
-  options.verify_checksums = true;
-  options.fill_cache = false;
-  options.readahead_size = std::size_t{256} << 10;  // For each of some dozen files.
-  const std::unique_ptr<rocksdb::Iterator> rows(database_->NewIterator(options, state_rows_));
-  for (rows->Seek(slice(prefix)); rows->Valid() && view(rows->key()).starts_with(prefix);
-       rows->Next()) {
-    if (absl::Status status = row(view(rows->key()), view(rows->value())); !status.ok())
-      return status;
-  }
-  return rows->status().ok() ? absl::OkStatus() : unreadable(rows->status());
+  absl::Status own;
+  absl::Status scanned = reader_->scan(prefix, [&](std::string_view key, std::string_view value) {
+    own = row(key, value);
+    return own;
+  });
+  if (scanned.ok() || !own.ok()) return scanned;
+  return directory_.message(scanned,
+                            "restore the directory from a copy, or start over in an empty one");
 }
 
 absl::Status rocksdb_backend::open_for_writing() {
@@ -272,11 +341,44 @@ absl::Status rocksdb_backend::open_for_writing() {
         "an earlier commit failed; open the checkpoint again to see what it holds"));
   }
   const bool create = stage_ == stage::empty;
-  if (absl::Status status = directory_.clear_scratch(); !status.ok()) return status;
-  close();
+  if (absl::Status status = directory_.prepare_for_commits(); !status.ok()) return status;
   stage_ = stage::failed;
-  if (absl::Status status = open_database(false, create); !status.ok()) return status;
+  if (!create) {
+    if (absl::Status status = make_database(); !status.ok()) return unwritable(status);
+  }
+  close();
+  if (absl::Status status = open_database(create); !status.ok()) return status;
   stage_ = stage::writing;
+  return absl::OkStatus();
+}
+
+// A copy, or a savepoint, must share no file with what is written to from now on.
+absl::Status rocksdb_backend::make_database() {
+  if (absl::Status status = detail::make_folder(directory_.database()); !status.ok()) return status;
+  for (const detail::listed_file& each : reader_->listing().files) {
+    const fs::path from = read_from_ / each.name;
+    const fs::path to = directory_.database() / each.name;
+    const bool link = may_link_ && from.extension() == ".sst";
+    absl::Status status =
+        link ? detail::link_file(from, to) : detail::copy_durably(from, to).status();
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status rocksdb_backend::open_database(bool create) {
+  rocksdb::DBOptions options = database_options();
+  options.env = detail::working_environment();
+  options.create_if_missing = create;
+  options.create_missing_column_families = create;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* database = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(options, directory_.database().string(), families(), &handles, &database);
+  if (!status.ok()) return unwritable(status);
+  database_.reset(database);
+  state_rows_ = handles[0];
+  manifest_rows_ = handles[1];
   return absl::OkStatus();
 }
 
@@ -348,10 +450,11 @@ absl::Status rocksdb_backend::commit_changes(std::span<const state_change_view> 
   if (absl::Status status = open_for_writing(); !status.ok()) return status;
   if (absl::Status status = bound_files(); !status.ok()) return status;
 
+  const std::uint64_t number = number_ + 1;
   std::vector<rocksdb::IngestExternalFileArg> files = {files_for(manifest_rows_)};
   absl::Status written =
       write_file(files[0], manifest_options_, [&](rocksdb::SstFileWriter& writer) {
-        return writer.Put(manifest_key, encode(commits_ + 1, manifest));
+        return writer.Put(manifest_key, detail::encode_numbered(number, manifest));
       });
   if (written.ok() && !changes.empty()) {
     files.push_back(files_for(state_rows_));
@@ -365,12 +468,150 @@ absl::Status rocksdb_backend::commit_changes(std::span<const state_change_view> 
   stage_ = stage::failed;
   const rocksdb::Status ingested = database_->IngestExternalFiles(files);
   if (!ingested.ok()) return unwritable(ingested);
+  if (absl::Status published = publish(number); !published.ok()) return unwritable(published);
   // The commit stands from here on.
   stage_ = stage::writing;
-  ++commits_;
+  number_ = number;
   manifest_.emplace(manifest);
   horizons_->set(horizons);
-  return directory_.record_commits(commits_);
+  for (const stored_commit& each : damaged_) remove(each);
+  damaged_.clear();
+  for (; kept_.size() > options_.keep; kept_.erase(kept_.begin())) remove(kept_.front());
+  return directory_.record_commit();
+}
+
+// Makes the folder of a commit out of what the database is now.
+absl::Status rocksdb_backend::publish(std::uint64_t number) {
+  const stored_commit commit = directory_.commit(number);
+  const fs::path draft = with_suffix(commit.folder, ".draft");
+  absl::Status status = detail::make_folder(draft);
+  if (status.ok()) status = link_files(draft, number);
+  if (status.ok()) status = detail::sync_folder(draft);
+  if (status.ok()) status = detail::rename_durably(draft, commit.folder);
+  if (!status.ok()) {
+    static_cast<void>(detail::remove_folder(draft));
+    return status;
+  }
+  kept_.push_back(commit);
+  return absl::OkStatus();
+}
+
+absl::Status rocksdb_backend::link_files(const fs::path& draft, std::uint64_t number) {
+  const auto check = [](const rocksdb::Status& status) {
+    return status.ok() ? absl::OkStatus() : absl::UnavailableError(status.ToString());
+  };
+  // Compaction may replace files from the moment they are listed.
+  if (absl::Status status = check(database_->DisableFileDeletions()); !status.ok()) return status;
+  rocksdb::LiveFilesStorageInfoOptions which;
+  which.include_checksum_info = true;
+  which.wal_size_for_flush = std::numeric_limits<std::uint64_t>::max();  // Memtables stay empty.
+  std::vector<rocksdb::LiveFileStorageInfo> files;
+  absl::Status status = check(database_->GetLiveFilesStorageInfo(which, &files));
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  commit_listing listing;
+  listing.job = directory_.job();
+  listing.number = number;
+  listing.time = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  listing.origin = origin_;
+  for (const rocksdb::LiveFileStorageInfo& live : files) {
+    const bool wanted = live.file_type == rocksdb::kTableFile ||
+                        live.file_type == rocksdb::kDescriptorFile ||
+                        live.file_type == rocksdb::kCurrentFile;
+    if (!status.ok() || !wanted) continue;
+    absl::StatusOr<detail::listed_file> linked = link_live_file(live, draft);
+    status = linked.status();
+    if (linked.ok()) listing.files.push_back(*std::move(linked));
+  }
+  const absl::Status allowed = check(database_->EnableFileDeletions(false));
+  if (status.ok()) status = allowed;
+  if (!status.ok()) return status;
+  return detail::write_durably(draft / commit_listing::file_name, detail::to_text(listing));
+}
+
+absl::StatusOr<detail::listed_file> rocksdb_backend::link_live_file(
+    const rocksdb::LiveFileStorageInfo& live, const fs::path& draft) const {
+  const std::string& name = live.relative_filename;
+  const fs::path from = directory_.database() / name;
+  if (live.file_type == rocksdb::kTableFile) {
+    if (absl::Status status = detail::link_file(from, draft / name); !status.ok()) return status;
+    if (live.file_checksum_func_name == crc32c_name) {
+      return detail::listed_file{name, {live.size, detail::to_hexadecimal(live.file_checksum)}};
+    }
+    absl::StatusOr<detail::file_sum> sum = detail::sum_of_file(from);
+    if (!sum.ok()) return sum.status();
+    return detail::listed_file{name, *std::move(sum)};
+  }
+  std::string bytes = live.replacement_contents;
+  if (bytes.empty()) {
+    absl::StatusOr<std::string> read = detail::read_file(from, live.size);
+    if (!read.ok()) return read.status();
+    bytes = *std::move(read);
+  }
+  if (absl::Status status = detail::write_durably(draft / name, bytes); !status.ok()) return status;
+  return detail::listed_file{name, detail::sum_of_bytes(bytes)};
+}
+
+// Under another name first: a folder with a number is always whole.
+void rocksdb_backend::remove(const stored_commit& old) {
+  const fs::path aside = with_suffix(old.folder, ".old");
+  std::error_code error;
+  fs::rename(old.folder, aside, error);
+  // What cannot be removed now is at the next start.
+  if (!error) static_cast<void>(detail::remove_folder(aside));
+}
+
+absl::Status rocksdb_backend::copy_newest() {
+  if (stage_ != stage::writing) {
+    return absl::FailedPreconditionError(directory_.message("a copy needs a commit before it"));
+  }
+  const stored_commit from = directory_.commit(number_);
+  const stored_commit to = directory_.copy(number_);
+  const auto known = [&](const stored_commit& each) { return each.number == number_; };
+  if (std::any_of(copies_.begin(), copies_.end(), known)) return absl::OkStatus();
+  const fs::path draft = with_suffix(to.folder, ".draft");
+  absl::StatusOr<commit_listing> listing = detail::read_listing(from.folder);
+  absl::Status status = listing.status();
+  if (status.ok()) status = detail::copy_listed(from.folder, *std::move(listing), draft);
+  if (status.ok()) status = detail::rename_durably(draft, to.folder);
+  if (!status.ok()) {
+    static_cast<void>(detail::remove_folder(draft));
+    return directory_.message(
+        absl::Status(status.code(),
+                     fmt::format("{} cannot be copied ({})", from.to_text(), text_of(status))),
+        absl::IsDataLoss(status) ? "start again to go on from a commit that is whole"
+                                 : "make room, or look after the disk");
+  }
+  for (const stored_commit& each : copies_) remove(each);
+  copies_ = {to};
+  return absl::OkStatus();
+}
+
+absl::Status rocksdb_backend::save_newest(const std::string& directory) {
+  const std::string place = fmt::format("savepoint '{}'", directory);
+  if (stage_ != stage::writing) {
+    return absl::FailedPreconditionError(place + ": there is no commit yet; commit first");
+  }
+  fs::path to = fs::path(directory).lexically_normal();
+  if (!to.has_filename()) to = to.parent_path();
+  std::error_code error;
+  if (to.empty() || (fs::exists(to, error) && !fs::is_empty(to, error)) || error) {
+    return absl::FailedPreconditionError(
+        place + ": is no new or empty folder; give one that a savepoint may become");
+  }
+  const fs::path draft = with_suffix(to, ".draft");
+  absl::Status status = detail::remove_folder(draft);
+  absl::StatusOr<commit_listing> listing = detail::read_listing(directory_.commit(number_).folder);
+  if (status.ok()) status = listing.status();
+  if (status.ok()) {
+    status = detail::copy_listed(directory_.commit(number_).folder, *std::move(listing), draft);
+  }
+  if (status.ok()) status = detail::rename_durably(draft, to);
+  if (status.ok()) return status;
+  static_cast<void>(detail::remove_folder(draft));
+  return absl::Status(status.code(),
+                      fmt::format("{}: cannot be written ({}); give a folder that may be made, on "
+                                  "a disk with room",
+                                  place, text_of(status)));
 }
 
 }  // namespace
@@ -378,11 +619,16 @@ absl::Status rocksdb_backend::commit_changes(std::span<const state_change_view> 
 absl::StatusOr<std::unique_ptr<state_backend>> open_rocksdb(const rocksdb_options& options) {
   using result = absl::StatusOr<std::unique_ptr<state_backend>>;
   return without_exceptions(options.directory, [&]() -> result {
+    if (options.keep == 0) {
+      return absl::InvalidArgumentError(
+          fmt::format("checkpoint '{}': keep is 0, so that nothing would stay; give at least 1",
+                      options.directory));
+    }
     absl::StatusOr<checkpoint_directory> directory =
         checkpoint_directory::open(options.directory, options.job);
     if (!directory.ok()) return directory.status();
-    auto backend = std::make_unique<rocksdb_backend>(*std::move(directory), options.cache_bytes);
-    if (absl::Status status = backend->open_for_reading(); !status.ok()) return status;
+    auto backend = std::make_unique<rocksdb_backend>(*std::move(directory), options);
+    if (absl::Status status = backend->find_commit(); !status.ok()) return status;
     return backend;
   });
 }

@@ -1,5 +1,6 @@
 #include "state/rocksdb_setup.hpp"
 
+#include <fmt/format.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
@@ -7,8 +8,9 @@
 #include <rocksdb/table.h>
 
 #include <algorithm>
-#include <atomic>
+#include <charconv>
 #include <cstdarg>
+#include <system_error>
 #include <utility>
 
 namespace freshet::detail {
@@ -47,23 +49,61 @@ class filter_factory final : public rocksdb::CompactionFilterFactory {
   std::shared_ptr<const horizon_board> board_;
 };
 
-// A file system that keeps files of rows shut until it is told otherwise.
-class shut_file_system final : public rocksdb::FileSystemWrapper {
+bool holds_rows(const std::string& name) {
+  return name.ends_with(".sst");
+}
+
+class unsynced_file final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  shut_file_system() : rocksdb::FileSystemWrapper(rocksdb::FileSystem::Default()) {}
-  const char* Name() const override { return "freshet.shut"; }
-  void unlock() { shut_ = false; }
-
-  rocksdb::IOStatus NewRandomAccessFile(const std::string& name,
-                                        const rocksdb::FileOptions& options,
-                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
-                                        rocksdb::IODebugContext* context) override {
-    if (shut_) return rocksdb::IOStatus::IOError("not verified yet");
-    return target()->NewRandomAccessFile(name, options, file, context);
+  using rocksdb::FSWritableFileOwnerWrapper::FSWritableFileOwnerWrapper;
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
+                         rocksdb::IODebugContext* context) override {
+    return Flush(options, context);
   }
+  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
+                          rocksdb::IODebugContext* context) override {
+    return Flush(options, context);
+  }
+};
 
- private:
-  std::atomic<bool> shut_ = true;  // RocksDB opens files on threads of its own.
+class unsynced_folder final : public rocksdb::FSDirectory {
+ public:
+  rocksdb::IOStatus Fsync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
+    return rocksdb::IOStatus::OK();
+  }
+  rocksdb::IOStatus Close(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
+    return rocksdb::IOStatus::OK();
+  }
+};
+
+class working_file_system final : public rocksdb::FileSystemWrapper {
+ public:
+  working_file_system() : rocksdb::FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "freshet.working"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* context) override {
+    rocksdb::IOStatus status = target()->NewWritableFile(name, options, file, context);
+    if (status.ok() && !holds_rows(name)) {
+      *file = std::make_unique<unsynced_file>(std::move(*file));
+    }
+    return status;
+  }
+  // Only to sync files of rows that come from outside, and have been synced there.
+  rocksdb::IOStatus ReopenWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                       std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                       rocksdb::IODebugContext* context) override {
+    rocksdb::IOStatus status = target()->ReopenWritableFile(name, options, file, context);
+    if (status.ok()) *file = std::make_unique<unsynced_file>(std::move(*file));
+    return status;
+  }
+  rocksdb::IOStatus NewDirectory(const std::string&, const rocksdb::IOOptions&,
+                                 std::unique_ptr<rocksdb::FSDirectory>* folder,
+                                 rocksdb::IODebugContext*) override {
+    *folder = std::make_unique<unsynced_folder>();
+    return rocksdb::IOStatus::OK();
+  }
 };
 
 }  // namespace
@@ -91,7 +131,8 @@ rocksdb::DBOptions database_options() {
   options.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   options.max_open_files = -1;  // Opening the database then looks at every file of it.
   options.max_background_jobs = 2;
-  options.max_manifest_file_size = std::size_t{1} << 20;  // Each commit is an entry there.
+  // Each commit is an entry there, and copies it.
+  options.max_manifest_file_size = std::size_t{64} << 10;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;
@@ -119,25 +160,24 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
   return options;
 }
 
-rocksdb::Status verify_files(const std::string& path,
-                             const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
-  const auto files = std::make_shared<shut_file_system>();
-  const std::unique_ptr<rocksdb::Env> environment = rocksdb::NewCompositeEnv(files);
-  rocksdb::DBOptions options = database_options();
-  options.env = environment.get();
-  // Only so does the database open without its files of rows. It is closed again, and what is not
-  // about those files is found when it is opened for good.
-  options.paranoid_checks = false;
-  options.skip_stats_update_on_db_open = true;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* opened = nullptr;
-  rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, families, &handles, &opened);
-  if (!status.ok()) return status;
-  const std::unique_ptr<rocksdb::DB> database(opened);
-  files->unlock();
-  status = database->VerifyFileChecksums(rocksdb::ReadOptions());
-  for (rocksdb::ColumnFamilyHandle* handle : handles) database->DestroyColumnFamilyHandle(handle);
-  return status;
+rocksdb::Env* working_environment() {
+  // Databases may live until the process ends.
+  static rocksdb::Env* const environment =
+      rocksdb::NewCompositeEnv(std::make_shared<working_file_system>()).release();
+  return environment;
+}
+
+std::string encode_numbered(std::uint64_t commit, std::string_view manifest) {
+  return fmt::format("{}\n{}", commit, manifest);
+}
+
+std::optional<numbered_manifest> decode_numbered(std::string_view row) {
+  numbered_manifest found;
+  const char* const end = row.data() + row.size();
+  const auto result = std::from_chars(row.data(), end, found.commit);
+  if (result.ec != std::errc{} || result.ptr == end || *result.ptr != '\n') return std::nullopt;
+  found.text.assign(result.ptr + 1, end);
+  return found;
 }
 
 }  // namespace freshet::detail

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,11 +56,20 @@ std::shared_ptr<rocksdb::CompactionFilterFactory> expiry_filter_factory(
 rocksdb::DBOptions database_options();
 rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache);
 
-/// Compares every file of rows with the checksum that the database noted when the file was new,
-/// without letting RocksDB interpret any of them: it trusts parts of a file before it has checked
-/// them, and ends the process over some flipped bits.
-/// \cost Reads all files once.
-rocksdb::Status verify_files(const std::string& path,
-                             const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
+/// The file system of a database in work. What belongs to the database alone is not synced: after a
+/// crash it is made anew from a commit. Files of rows, which commits share, are.
+rocksdb::Env* working_environment();
+
+/// Two column families: rows of states in the default one, and this one with a single key.
+inline constexpr const char* manifest_family = "manifest";
+inline constexpr const char* manifest_key = "manifest";
+
+/// As decimal digits and a line feed the manifest's number precedes it in its row.
+struct numbered_manifest {
+  std::uint64_t commit = 0;
+  std::string text;
+};
+std::string encode_numbered(std::uint64_t commit, std::string_view manifest);
+std::optional<numbered_manifest> decode_numbered(std::string_view row);
 
 }  // namespace freshet::detail

@@ -124,13 +124,15 @@ TEST_CASE("a crash before the rename repeats it, one after it is harmless",
 
 TEST_CASE("a complete file takes no further row", "[connectors][csv][sink]") {
   const temporary_folder folder;
-  const std::string path = folder.file("out.csv", "number\n");
-  const auto sink = started(path, "file1:7");
+  const std::string path = folder / "out.csv";
+  const auto sink = started(path);
+  REQUIRE(sink->commit(prepared(*sink), true).ok());
   fr::batch<row> rows;
   rows.values.push_back({1});
   CHECK(message(sink->write(rows)) ==
-        "csv::write '" + path + "': the file is already complete, wanted no further row; remove "
-        "it, or start without the checkpoint");
+        "csv::write '" + path +
+            "': the file is already complete, wanted no further row; remove "
+            "it, or start without the checkpoint");
   CHECK(content(path) == "number\n");
 }
 
@@ -138,23 +140,106 @@ TEST_CASE("committed rows that are gone are an error that touches nothing",
           "[connectors][csv][sink]") {
   const temporary_folder folder;
   const std::string path = folder.file("out.csv", "number\n1\n");
-  CHECK(message(opened(path)->start("file1:10")) ==
-        "csv::write '" + path + "': '" + path + ".inprogress' is missing, wanted the 10 bytes that "
-        "the checkpoint counts; put the file back, or start without the checkpoint");
+  CHECK(message(opened(path)->start("file2:10:1:1")) ==
+        "csv::write '" + path + "': '" + path +
+            ".inprogress' is missing, wanted the 10 bytes that "
+            "the checkpoint counts; put the file back, or start without the checkpoint");
   folder.file("out.csv.inprogress", "number\n");
-  const absl::Status status = opened(path)->start("file1:10");
+  const absl::Status status = opened(path)->start("file2:10:1:1");
   CHECK(status.code() == absl::StatusCode::kDataLoss);
-  CHECK(message(status) == "csv::write '" + path + "': '" + path + ".inprogress' has 7 bytes, "
-                           "wanted the 10 bytes that the checkpoint counts; put the file back, or "
-                           "start without the checkpoint");
+  CHECK(message(status) ==
+        "csv::write '" + path + "': '" + path +
+            ".inprogress' has 7 bytes, "
+            "wanted the 10 bytes that the checkpoint counts; put the file back, or "
+            "start without the checkpoint");
   CHECK((content(path) == "number\n1\n" && content(path + ".inprogress") == "number\n"));
+}
+
+TEST_CASE("a sink goes back to an older token than its newest", "[connectors][csv][sink]") {
+  const temporary_folder folder;
+  const std::string path = folder / "out.csv";
+  std::vector<std::string> tokens;
+  {
+    const auto sink = started(path);
+    for (const int number : {1, 2, 3}) {
+      write(*sink, {number});
+      tokens.push_back(prepared(*sink));
+      REQUIRE(sink->commit(tokens.back(), false).ok());
+    }
+    SECTION("while the file is in progress") {}
+    SECTION("after the file was renamed, by a later commit") {
+      REQUIRE(sink->commit(tokens.back(), true).ok());
+    }
+    SECTION("after the file was renamed, by a commit that is gone itself") {
+      write(*sink, {4});
+      REQUIRE(sink->commit(prepared(*sink), true).ok());
+    }
+  }
+  const auto sink = started(path, tokens[0]);
+  REQUIRE(sink->can_roll_back());
+  CHECK(content(path + ".inprogress") == "number\n1\n");
+  CHECK_FALSE(std::filesystem::exists(path));
+  REQUIRE(sink->commit(tokens[0], false).ok());
+  write(*sink, {5});
+  REQUIRE(sink->commit(prepared(*sink), true).ok());
+  CHECK(content(path) == "number\n1\n5\n");
+}
+
+TEST_CASE("a renamed file takes rows again when the job was not complete after all",
+          "[connectors][csv][sink]") {
+  const temporary_folder folder;
+  const std::string path = folder / "out.csv";
+  std::string token;
+  {
+    const auto sink = started(path);
+    write(*sink, {1});
+    token = prepared(*sink);
+    REQUIRE(sink->commit(token, true).ok());
+  }
+  const auto sink = started(path, token);
+  write(*sink, {2});
+  CHECK_FALSE(std::filesystem::exists(path));
+  REQUIRE(sink->commit(prepared(*sink), true).ok());
+  CHECK(content(path) == "number\n1\n2\n");
+}
+
+TEST_CASE("a sink does not cut a file of somebody else, however alike", "[connectors][csv][sink]") {
+  const temporary_folder folder;
+  const std::string path = folder.file("out.csv", "number\n1\n2\n");
+  std::string token;
+  {
+    const auto sink = started(path);
+    write(*sink, {1});
+    token = prepared(*sink);
+  }
+  std::filesystem::remove(path + ".inprogress");
+  CHECK(opened(path)->start(token).code() == absl::StatusCode::kDataLoss);
+  CHECK(content(path) == "number\n1\n2\n");
+}
+
+TEST_CASE("a file of the right length with other bytes is not the one that was committed",
+          "[connectors][csv][sink]") {
+  const temporary_folder folder;
+  const std::string path = folder / "out.csv";
+  std::string token;
+  {
+    const auto sink = started(path);
+    write(*sink, {1});
+    token = prepared(*sink);
+  }
+  folder.file("out.csv.inprogress", "number\n2\n");
+  const absl::Status status = opened(path)->start(token);
+  CHECK(status.code() == absl::StatusCode::kDataLoss);
+  CHECK(message(status).find("has others in their place, wanted the 9 bytes") != std::string::npos);
+  CHECK(content(path + ".inprogress") == "number\n2\n");
 }
 
 TEST_CASE("hostile tokens are refused", "[connectors][csv][sink]") {
   const temporary_folder folder;
   const std::string path = folder / "out.csv";
-  for (const char* token : {"", "file1:", "file1:-1", "file1:1 ", "file2:1", "csv1:1:1:0",
-                            "file1:99999999999999999999", "file1:18446744073709551615"}) {
+  for (const char* token : {"", "file2:", "file2:-1:1:1", "file2:1", "file2:1:1",
+                            "file2:1:1:", "file2:1:1:1 ", "file1:1", "csv1:1:1:0",
+                            "file2:99999999999999999999:1:1", "file2:18446744073709551615:1:1"}) {
     CAPTURE(token);
     CHECK_FALSE(opened(path)->start(token).ok());
   }
@@ -170,8 +255,9 @@ TEST_CASE("the last commit refuses rows that were not prepared", "[connectors][c
   const std::string token = prepared(*sink);
   write(*sink, {1});
   CHECK(message(sink->commit(token, true)) ==
-        "csv::write '" + path + "': 9 bytes written, wanted the 7 that were prepared; prepare "
-        "again before the last commit");
+        "csv::write '" + path +
+            "': 9 bytes written, wanted the 7 that were prepared; prepare "
+            "again before the last commit");
   CHECK_FALSE(std::filesystem::exists(path));
 }
 
@@ -197,7 +283,7 @@ TEST_CASE("a full disk is an error with advice, and stays one", "[connectors][cs
                                "again";
   CHECK(message(sink->prepare().status()) == expected);
   CHECK(message(sink->prepare().status()) == expected);
-  CHECK(message(sink->commit("file1:0", true)) == expected);
+  CHECK(message(sink->commit("file2:0:1:1", true)) == expected);
 }
 
 TEST_CASE("rows beyond the buffer keep their order", "[connectors][csv][sink]") {

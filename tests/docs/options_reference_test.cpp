@@ -66,6 +66,12 @@ TEST_CASE("wrong options of a run are refused as docs/reference/options.md says"
         place + "checkpoint.every 0s is not positive; give a positive duration");
   CHECK(refusal({.checkpoint = {.directory = "unused", .alignment_limit = 0s}}) ==
         place + "checkpoint.alignment_limit 0s is not positive; give a positive duration");
+  CHECK(refusal({.checkpoint = {.directory = "unused", .keep = 0}}) ==
+        place + "checkpoint.keep is 0, so that no commit would stay; give at least 1");
+  CHECK(refusal({.checkpoint = {.directory = "unused", .copy_every = 0s}}) ==
+        place + "checkpoint.copy_every 0s is not positive; give a positive duration");
+  CHECK(refusal({.checkpoint = {.restore_from = "unused"}}) ==
+        place + "checkpoint.restore_from is given without a directory; give a new one to go on in");
   CHECK(refusal({.resume = fr::resume::required}) ==
         place + "resume is required, and there is no checkpoint directory; give one");
 }
@@ -91,6 +97,10 @@ TEST_CASE("the defaults are those of docs/reference/options.md", "[docs]") {
   CHECK(!run.checkpoint.enabled());
   CHECK(run.checkpoint.every == 1s);
   CHECK(run.checkpoint.alignment_limit == 1min);
+  CHECK(run.checkpoint.keep == 2);
+  CHECK(run.checkpoint.copy_every == 1min);
+  CHECK(!run.allow_duplicates);
+  CHECK(run.allow_dropped_state.empty());
   CHECK(run.resume == fr::resume::automatic);
   CHECK(run.clock == nullptr);
   const fr::window_options window;

@@ -5,6 +5,8 @@
 
 #include "catch.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -51,6 +53,15 @@ class temporary_directory {
 
 inline auto open(const std::string& directory, const std::string& job = "job") {
   return fr::open_rocksdb({.directory = directory, .job = job});
+}
+
+/// Where the newest commit lies.
+inline fs::path newest_commit(const std::string& directory) {
+  std::uint64_t newest = 0;
+  for (const auto& entry : fs::directory_iterator(directory + "/commits")) {
+    newest = std::max<std::uint64_t>(newest, std::stoull(entry.path().filename().string()));
+  }
+  return directory + "/commits/" + std::to_string(newest);
 }
 
 inline absl::Status commit_one(const std::string& directory, const std::string& manifest) {

@@ -4,6 +4,8 @@
 #include "catch.hpp"
 #include "state/checkpoint_files.hpp"
 
+#include "state/commit_listing.hpp"
+
 #include <rocksdb/db.h>
 
 #include <sys/wait.h>
@@ -21,6 +23,7 @@
 
 namespace fr = freshet;
 using namespace checkpoint_files;
+using fr::detail::with_checksum;
 
 namespace {
 
@@ -56,23 +59,6 @@ void create_database(const std::string& directory, const std::vector<std::string
     REQUIRE(database->CreateColumnFamily(options, family, &handle).ok());
     REQUIRE(database->DestroyColumnFamilyHandle(handle).ok());
   }
-}
-
-struct usage {
-  std::size_t files = 0;
-  std::uintmax_t bytes = 0;
-};
-
-usage usage_of(const fs::path& directory) {
-  usage all;
-  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
-    std::error_code gone;  // Compaction removes files while they are counted.
-    const std::uintmax_t bytes = entry.is_directory(gone) ? 0 : entry.file_size(gone);
-    if (gone || entry.is_directory(gone)) continue;
-    ++all.files;
-    all.bytes += bytes;
-  }
-  return all;
 }
 
 }  // namespace
@@ -142,30 +128,6 @@ TEST_CASE("expired rows leave the disk by compaction, rows of other states and l
   REQUIRE(kept < 20 * 60);  // Compaction lags behind by some commits, not by 200.
 }
 
-TEST_CASE("thousands of small commits keep the number of files and bytes bounded",
-          "[state][rocksdb][slow]") {
-  const temporary_directory home(medium::memory);
-  const auto backend = open(home.path("state"));
-  std::mt19937_64 random(20261121);
-  usage most;
-  for (int commit = 0; commit < 3000; ++commit) {
-    std::vector<fr::state_change> changes;
-    for (int row = 0; row < 3; ++row) {
-      const std::string key = state_key(1, std::to_string(commit % 50) + "/" + std::to_string(row));
-      const bool put = random() % 3 != 0;
-      changes.push_back(
-          {key, put ? std::optional<std::string>(std::string(100, 'v')) : std::nullopt});
-    }
-    REQUIRE(backend->get()->commit(std::move(changes), std::string(1000, 'm'), {}).ok());
-    if (commit % 50 != 0) continue;
-    const usage now = usage_of(home.path("state"));
-    most = {std::max(most.files, now.files), std::max(most.bytes, now.bytes)};
-  }
-  // Live: 150 rows of 100 bytes and a manifest; the rest is what waits for compaction, and logs.
-  CHECK(most.files < 150);
-  CHECK(most.bytes < (std::uintmax_t{8} << 20));
-}
-
 TEST_CASE("a commit of a million rows comes back whole and in order", "[state][rocksdb][slow]") {
   const temporary_directory home(medium::memory);
   constexpr std::uint64_t rows = 1'000'000;
@@ -210,21 +172,43 @@ TEST_CASE("a directory with files of somebody else is refused", "[state][rocksdb
 TEST_CASE("a checkpoint of a newer format is refused", "[state][rocksdb]") {
   const temporary_directory home;
   REQUIRE(commit_one(home.path("state"), "first").ok());
-  write_file(home.path("state/FRESHET"), "freshet checkpoint\nformat 2\nsomething new\n");
+  write_file(home.path("state/FRESHET"),
+             with_checksum("freshet checkpoint\nformat 3\nsomething new\n"));
   refuses(home.path("state"), "job", absl::StatusCode::kFailedPrecondition,
-          {"has format 2, this build reads 1", "newer build"});
+          {"has format 3, this build reads 2", "newer build"});
+}
+
+TEST_CASE("a checkpoint of the format without commits of their own is refused",
+          "[state][rocksdb]") {
+  const temporary_directory home;
+  write_file(home.path("state/FRESHET"), "freshet checkpoint\nformat 1\njob job\ncommits 1\n");
+  refuses(home.path("state"), "job", absl::StatusCode::kFailedPrecondition,
+          {"has format 1, this build reads 2", "the build that wrote it"});
+}
+
+TEST_CASE("a commit of a newer format is refused, and no older one used instead",
+          "[state][rocksdb]") {
+  const temporary_directory home;
+  REQUIRE(commit_one(home.path("state"), "first").ok());
+  REQUIRE(commit_one(home.path("state"), "second").ok());
+  write_file(home.path("state/commits/2/COMMIT"),
+             with_checksum("freshet commit\nformat 2\nsomething new\n"));
+  refuses(home.path("state"), "job", absl::StatusCode::kFailedPrecondition,
+          {"commit 2: COMMIT: has format 2, this build reads 1", "newer build"});
 }
 
 TEST_CASE("a damaged identity file is refused", "[state][rocksdb]") {
   const temporary_directory home;
   REQUIRE(commit_one(home.path("state"), "first").ok());
   const std::string whole = read_file(home.path("state/FRESHET"));
-  REQUIRE(whole == "freshet checkpoint\nformat 1\njob job\ncommits 1\n");
+  REQUIRE(whole == with_checksum("freshet checkpoint\nformat 2\njob job\ncommitted yes\n"));
+  fs::remove_all(home.path("state/commits"));  // Which would tell whose directory it is.
   for (const std::string& damaged :
        {whole.substr(0, 25), whole.substr(0, whole.size() - 1), whole + "x",
-        std::string("freshet checkpoint\nformat one\njob job\ncommits 1\n"),
-        std::string("freshet checkpoint\nformat 0\njob job\ncommits 1\n"),
-        std::string("freshet checkpoint\nformat 1\njob job\ncommits -1\n")}) {
+        with_checksum("freshet checkpoint\nformat one\njob job\ncommitted yes\n"),
+        with_checksum("freshet checkpoint\nformat 0\njob job\ncommitted yes\n"),
+        with_checksum("freshet checkpoint\nformat 2\njob job\n"),
+        with_checksum("freshet checkpoint\nformat 2\njob job\ncommitted yes\nmore\n")}) {
     CAPTURE(damaged);
     write_file(home.path("state/FRESHET"), damaged);
     refuses(home.path("state"), "job", absl::StatusCode::kDataLoss, {"FRESHET is damaged"});
@@ -302,6 +286,10 @@ TEST_CASE("a crash before the first commit is complete leaves an empty checkpoin
   SECTION("after the database, before the commit") {
     create_database(directory, {"manifest"});
   }
+  SECTION("while the commit's folder is filled") {
+    REQUIRE(open(directory).ok());
+    write_file(directory + "/commits/1.draft/CURRENT", "MANIFEST-0");
+  }
   REQUIRE(open(directory).ok());
   REQUIRE(open(directory)->get()->manifest().value() == std::nullopt);
   REQUIRE(count_rows(**open(directory)) == 0);
@@ -313,10 +301,11 @@ TEST_CASE("a crash between the first commit and its record loses nothing", "[sta
   const temporary_directory home;
   const std::string directory = home.path("state");
   REQUIRE(commit_one(directory, "first").ok());
-  write_file(directory + "/FRESHET", "freshet checkpoint\nformat 1\njob job\ncommits 0\n");
+  write_file(directory + "/FRESHET",
+             with_checksum("freshet checkpoint\nformat 2\njob job\ncommitted no\n"));
   REQUIRE(open(directory)->get()->manifest().value() == "first");
-  SECTION("and a database that then loses its root is no empty one") {
-    fs::remove(directory + "/db/CURRENT");
-    refuses(directory, "job", absl::StatusCode::kDataLoss, {"CURRENT is missing"});
+  SECTION("and a commit that is then damaged is not taken for none") {
+    fs::remove(directory + "/commits/1/CURRENT");
+    refuses(directory, "job", absl::StatusCode::kDataLoss, {"commit 1: CURRENT: is missing"});
   }
 }

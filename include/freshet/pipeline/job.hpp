@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace freshet {
@@ -38,6 +39,15 @@ class job {
   /// Asks the job to treat what it has read as all there is: every window closes, sinks complete,
   /// and the job counts as finished. Does not wait.
   void drain();
+
+  /// Commits, and copies the commit to `directory`, which is new or empty, in a folder that exists:
+  /// the copy shares no file with the checkpoint, nobody removes it but you, and
+  /// `checkpoint_options::restore_from` starts a job from it. Waits until it is durable. What has
+  /// been read before the call is in it; `stop` after it adds nothing, where the input has been
+  /// idle since. Errors: FailedPrecondition without a checkpoint directory, after the end, from
+  /// inside the pipeline, and when `directory` holds something; those of the disk, after which the
+  /// job goes on; DeadlineExceeded after `at_most`, when it will still be made, or not.
+  absl::Status savepoint(const std::string& directory, duration at_most = std::chrono::minutes(10));
 
   /// Waits for the end: of the input, or of a `stop` or `drain`. Returns the first error, if any.
   absl::Status wait();

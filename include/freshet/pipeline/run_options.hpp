@@ -41,6 +41,17 @@ struct checkpoint_options {
   /// of a job, and one with which key groups move, are waited for. Under `simulation` the seed
   /// decides.
   duration alignment_limit = std::chrono::minutes(1);
+  /// How many commits the directory keeps, the newest among them. At least 1. They share files, so
+  /// that more of them cost little.
+  std::size_t keep = 2;
+  /// Processing time between copies that share no file with any commit: damage to the disk under
+  /// one file of the state reaches every commit, and not the copy. The newest is kept. Each reads
+  /// and writes the whole state. Positive; `duration::max()` for none but the first.
+  duration copy_every = std::chrono::minutes(1);
+  /// A savepoint, or a commit or copy of any checkpoint directory, to start from with a new
+  /// `directory`. It is only read. The same options go on from `directory` when the job starts
+  /// again.
+  std::string restore_from = {};
   /// Opens what commits go to instead of a directory: a backend of the application's own, or
   /// `memory_backend` in tests.
   std::function<absl::StatusOr<std::unique_ptr<state_backend>>()> backend = nullptr;
@@ -79,6 +90,15 @@ struct run_options {
   duration latency_markers = std::chrono::milliseconds(200);
   checkpoint_options checkpoint = {};
   freshet::resume resume = freshet::resume::automatic;
+  /// Start also when the commit to go on from is older than what sinks have published, and some of
+  /// them cannot take it back: after damage to newer commits, or from a savepoint. Their rows since
+  /// then come twice, and `run_summary::guarantee` says so.
+  bool allow_duplicates = false;
+  /// The names of operators, sources and sinks that the pipeline may have lost since the commit:
+  /// what it holds of them is dropped with the first commit, state rows included. Names that the
+  /// commit does not know are ignored, so that the job can start again with the same options.
+  /// Without this, to drop or rename one is an error.
+  std::vector<std::string> allow_dropped_state = {};
   /// Processing time, for tests that move it by hand (`testing::manual_clock`): commits, idle
   /// timeouts, and windows and timers of processing time go by it. Asked at least every
   /// millisecond, from any thread of the job. Must not go back. Empty: the system's time when the

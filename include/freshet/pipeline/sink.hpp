@@ -45,6 +45,12 @@ class sink {
 
   virtual sink_guarantee guarantee() const = 0;
 
+  /// Whether `start` can also go back to a token older than the newest that was committed, and take
+  /// back what was published since. Asked before `start`, after a fallback to an older commit and
+  /// for a savepoint. Sinks that cannot keep the job from starting then, unless
+  /// `run_options::allow_duplicates`.
+  virtual bool can_roll_back() const { return false; }
+
   /// Called once before anything else: goes back to exactly what `committed` describes, or to
   /// nothing when there is none.
   virtual absl::Status start(std::optional<std::string_view> committed) = 0;

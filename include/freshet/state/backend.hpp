@@ -94,6 +94,24 @@ class state_backend {
   /// Whether a commit takes so little time that a job of one task waits for it, and goes on when
   /// sinks have published. Others are written by a thread of their own while tasks go on.
   virtual bool commits_quickly() const { return false; }
+  /// Keeps a copy of the newest commit that damage to the commit's own files does not reach, in
+  /// place of the one before. \pre a `commit` has succeeded. Errors: DataLoss when what should be
+  /// copied is damaged, so that no later commit would be worth anything. After others the copy
+  /// before is still there.
+  virtual absl::Status keep_copy() { return absl::OkStatus(); }
+  /// Whether there is such a copy, of any commit.
+  virtual bool has_copy() const { return true; }
+
+  /// Copies the newest commit to `directory`, which is new or empty, and belongs to the caller
+  /// then.
+  /// \pre as `keep_copy`.
+  virtual absl::Status save(const std::string& directory);
+
+  /// What is wrong with the place, and what was done about it when it was opened. Sentences.
+  virtual std::vector<std::string> warnings() const { return {}; }
+  /// Why the commit found may be older than one that has been reported as done: a clause that can
+  /// follow "because". Empty: it is the newest.
+  virtual std::string older_because() const { return {}; }
 };
 
 }  // namespace freshet

@@ -1,9 +1,11 @@
 // A file whose content is published exactly once: the half of a file sink that knows no rows.
 //
 // Bytes are appended in order to `path.inprogress`. `prepare` makes them durable and returns a
-// token that holds their number; `start` with a token cuts the file back to that number; the last
-// `commit` renames the file to `path`. Until then whatever was at `path` stays untouched.
-// Threads: one at a time. Memory: a buffer of 256 KiB.
+// token that holds their number and a checksum of the last of them; `start` with a token, the
+// newest or any older one, cuts the file back to that number; the last `commit` renames the file to
+// `path`. Until then whatever was at `path` stays untouched. A renamed file goes back to its first
+// name when an older token, or a further row, shows that it is not complete after all. Threads: one
+// at a time. Memory: a buffer of 256 KiB.
 #pragma once
 
 #include <absl/status/status.h>
@@ -42,8 +44,17 @@ class committed_file {
   absl::Status fail(absl::Status status);
   absl::Status system_failure(std::string_view what, std::string_view advice = {});
   absl::StatusOr<bool> start_fresh();
-  absl::StatusOr<bool> start_at(std::uint64_t bytes);
-  absl::StatusOr<std::uint64_t> decode(std::string_view token) const;
+  /// What a token says: how many bytes, in which file, and which are the last.
+  struct position {
+    std::uint64_t bytes = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t tail = 0;  ///< Checksum of the last bytes, `tail_bytes` of them at most.
+  };
+  absl::StatusOr<bool> start_at(const position& at);
+  absl::StatusOr<position> decode(std::string_view token) const;
+  absl::Status open_at(std::uint64_t bytes);
+  absl::Status take_back();
+  absl::StatusOr<std::string> make_token();
   absl::Status write_out(std::string_view bytes);
   absl::Status sync_folder();
 
@@ -52,10 +63,12 @@ class committed_file {
   std::string place_;
   int file_ = -1;
   bool published_ = false;
+  bool completed_ = false;  // Published by this run: nothing follows.
   bool folder_synced_ = false;
   std::uint64_t bytes_written_ = 0;  // Handed to the system; `buffer_` follows them.
   std::uint64_t bytes_synced_ = 0;
   std::string buffer_;
+  std::string token_;     // For `bytes_synced_` bytes; empty if there is none yet.
   absl::Status failure_;  // The first one: after it the file's end is unknown, so nothing goes on.
 };
 

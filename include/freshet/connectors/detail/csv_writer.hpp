@@ -136,6 +136,7 @@ class csv_sink final : public sink<T> {
         file_(path, "csv::write '" + path + "'") {}
 
   sink_guarantee guarantee() const override { return sink_guarantee::exactly_once; }
+  bool can_roll_back() const override { return true; }
 
   absl::Status start(std::optional<std::string_view> committed) override {
     const absl::StatusOr<bool> fresh = file_.start(committed);

@@ -22,6 +22,9 @@ namespace freshet::detail {
 /// A sink as the engine drives it.
 class sink_base : public runtime_operator {
  public:
+  /// Called first; changes nothing yet.
+  virtual absl::Status open_sink() = 0;
+  virtual bool can_roll_back() const = 0;
   virtual absl::Status start(std::optional<std::string_view> committed) = 0;
   virtual absl::Status commit(std::string_view token, bool last) = 0;
   virtual sink_guarantee guarantee() const = 0;
@@ -47,10 +50,14 @@ class sink_operator final : public sink_base, public inlet<T> {
 
   inlet_base& input(std::size_t) override { return *this; }
 
-  absl::Status start(std::optional<std::string_view> committed) override {
+  absl::Status open_sink() override {
     absl::StatusOr<std::unique_ptr<sink<T>>> opened = description_.template open<T>(columns_);
     if (!opened.ok()) return opened.status();
     sink_ = *std::move(opened);
+    return absl::OkStatus();
+  }
+  bool can_roll_back() const override { return sink_->can_roll_back(); }
+  absl::Status start(std::optional<std::string_view> committed) override {
     return sink_->start(committed);
   }
 

@@ -118,6 +118,7 @@ class collecting_sink final : public sink<T> {
   explicit collecting_sink(std::shared_ptr<collected_rows<T>> to) : to_(std::move(to)) {}
 
   sink_guarantee guarantee() const override { return sink_guarantee::exactly_once; }
+  bool can_roll_back() const override { return true; }
   absl::Status start(std::optional<std::string_view> committed) override {
     const std::optional<std::uint64_t> rows = committed ? parse_token(*committed) : 0;
     const std::string wrong = rows ? to_->start(*rows) : "its token is not a number";
