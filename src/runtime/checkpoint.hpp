@@ -5,6 +5,7 @@
 // it repeats the publishing. Threads: one, but for `collect`.
 #pragma once
 
+#include "evolution.hpp"
 #include "manifest.hpp"
 
 #include <freshet/core/key_group.hpp>
@@ -82,6 +83,8 @@ class checkpointer {
  private:
   absl::Status open_commit();
   absl::Status match_operators();
+  absl::Status match_layout(const std::string& identity, const operator_record& record,
+                            const node& here);
   void number_states();
   absl::Status match_ends() const;
   const operator_record* found_operator(const std::string& identity) const;
@@ -94,6 +97,9 @@ class checkpointer {
   std::optional<manifest> found_;
   std::map<std::string, std::uint32_t> states_;  ///< State numbers by identity.
   manifest newest_;                              ///< As committed by this run, or as found.
+  /// By identity: states that were found in an older layout. Their rows are read through these, and
+  /// are written anew by the first commit.
+  std::map<std::string, state_conversion> older_;
 };
 
 }  // namespace freshet::detail

@@ -17,6 +17,7 @@
 #include <freshet/core/codec.hpp>
 #include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/record.hpp>
+#include <freshet/core/schema.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 
@@ -115,6 +116,9 @@ class ordered_buffer {
     drop_front(*earliest);
     return &from.record;
   }
+
+  /// What its state rows look like.
+  static row_layout layout(char tag) { return {std::string(1, tag), schema_of<waiting_row<T>>()}; }
 
   /// Writes what has come since the last snapshot, or all that waits.
   void snapshot(state_writer& to) {
