@@ -357,6 +357,14 @@ absl::Status checkpointer::match_ends() const {
                       place(), each.name));
     }
   }
+  for (const node& each : graph_.nodes()) {
+    if (each.kind == "upsert" && found_operator(state_identity(each)) == nullptr) {
+      return absl::FailedPreconditionError(
+          fmt::format("{}: upsert '{}' is new since then, and would miss every row from before; "
+                      "run with the tables there were, or give a new directory",
+                      place(), each.name));
+    }
+  }
   for (const sink_record& record : found_->sinks) {
     if (find(node::role::sink, record.name) == nullptr) {
       return absl::FailedPreconditionError(fmt::format(
