@@ -31,6 +31,7 @@
 #include <freshet/pipeline/stream.hpp>
 #include <freshet/pipeline/trailing.hpp>
 #include <freshet/pipeline/transform.hpp>
+#include <freshet/pipeline/upsert.hpp>
 #include <freshet/pipeline/windowing.hpp>
 #include <freshet/pipeline/with_panes.hpp>
 #include <freshet/sampling/rarity.hpp>

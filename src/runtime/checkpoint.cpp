@@ -2,6 +2,8 @@
 
 #include <freshet/state/rocksdb.hpp>
 
+#include "state/changes.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -52,10 +54,12 @@ timestamp smallest_frontier(const operator_record& of) {
 
 class record_reader final : public state_reader {
  public:
-  record_reader(state_backend& backend, const operator_record& record, const key_group_set& own,
-                std::string place)
-      : backend_(backend), record_(record), own_(own), place_(std::move(place)) {
+  /// `older`: how what it reads becomes what its operator reads; null where it is that.
+  record_reader(state_backend& backend, const operator_record& record,
+                const state_conversion* older, const key_group_set& own, std::string place)
+      : backend_(backend), record_(record), older_(older), own_(own), place_(std::move(place)) {
     if (record_.instances.empty()) fail("it has no instance");
+    if (older_ != nullptr) convert_summaries();
     frontiers_.fill(smallest_frontier(record_));
     for (const instance_record& each : record_.instances) {
       for (std::uint32_t group = 0; group < key_groups; ++group) {
@@ -66,7 +70,9 @@ class record_reader final : public state_reader {
 
   std::vector<std::string_view> summaries() const override {
     std::vector<std::string_view> all;
-    for (const instance_record& each : record_.instances) all.push_back(each.summary);
+    for (std::size_t i = 0; i < record_.instances.size(); ++i) {
+      all.push_back(older_ != nullptr ? summaries_[i] : record_.instances[i].summary);
+    }
     return all;
   }
   bool owns(std::uint64_t hash) const override { return own_.contains(hash); }
@@ -105,13 +111,31 @@ class record_reader final : public state_reader {
       }
       // Rows that had expired at the commit may or may not be gone by now.
       if (decode_expiry(value) <= frontier_of(hash)) return absl::OkStatus();
-      row(hash, key.substr(key_prefix_bytes), value.substr(expiry_bytes));
+      key.remove_prefix(key_prefix_bytes);
+      value.remove_prefix(expiry_bytes);
+      if (older_ == nullptr) {
+        row(hash, key, value);
+        return absl::OkStatus();
+      }
+      const absl::StatusOr<std::string> converted = older_->row(key, value);
+      if (!converted.ok()) state_reader::fail(converted.status());
+      row(hash, key, *converted);
       return absl::OkStatus();
     }));
   }
 
+  void convert_summaries() {
+    for (const instance_record& each : record_.instances) {
+      absl::StatusOr<std::string> converted = older_->summary(each.summary);
+      if (!converted.ok()) state_reader::fail(converted.status());
+      summaries_.push_back(*std::move(converted));
+    }
+  }
+
   state_backend& backend_;
   const operator_record& record_;
+  const state_conversion* older_;
+  std::vector<std::string> summaries_;  ///< Where they were converted.
   key_group_set own_;
   std::array<timestamp, key_groups> frontiers_{};  ///< Of who had the group at the commit.
   std::string place_;
@@ -293,7 +317,23 @@ absl::Status checkpointer::match_operators() {
                       "or give a new directory",
                       place(), identity, then, now));
     }
+    if (absl::Status wrong = match_layout(identity, record, graph_.nodes()[here->second]);
+        !wrong.ok()) {
+      return wrong;
+    }
   }
+  return absl::OkStatus();
+}
+
+absl::Status checkpointer::match_layout(const std::string& identity, const operator_record& record,
+                                        const node& here) {
+  if (here.layout == nullptr) return absl::OkStatus();
+  absl::StatusOr<state_conversion> conversion = state_conversion::make(record, here.layout());
+  if (!conversion.ok()) {
+    return absl::FailedPreconditionError(fmt::format("{}: state of {} has {}", place(), identity,
+                                                     std::string(conversion.status().message())));
+  }
+  if (!conversion->identical()) older_.emplace(identity, *std::move(conversion));
   return absl::OkStatus();
 }
 
@@ -345,6 +385,14 @@ absl::Status checkpointer::match_ends() {
                       place(), each.name));
     }
   }
+  for (const node& each : graph_.nodes()) {
+    if (each.kind == "upsert" && found_operator(state_identity(each)) == nullptr) {
+      return absl::FailedPreconditionError(
+          fmt::format("{}: upsert '{}' is new since then, and would miss every row from before; "
+                      "run with the tables there were, or give a new directory",
+                      place(), each.name));
+    }
+  }
   for (const sink_record& record : found_->sinks) {
     if (find(node::role::sink, record.name) != nullptr) continue;
     if (may_be_dropped(record.name)) {
@@ -388,7 +436,9 @@ void checkpointer::restore(node_id node, const key_group_set& groups, runtime_op
   if (identity.empty()) return;
   const operator_record* record = found_operator(identity);
   if (record == nullptr) return;
-  record_reader reader(*backend_, *record, groups, fmt::format("{}: {}", place(), identity));
+  const auto older = older_.find(identity);
+  record_reader reader(*backend_, *record, older == older_.end() ? nullptr : &older->second, groups,
+                       fmt::format("{}: {}", place(), identity));
   to.restore(reader);
 }
 
@@ -408,8 +458,16 @@ std::unique_ptr<state_writer> checkpointer::collect(node_id node, std::size_t in
 operator_record checkpointer::record_of(node_id id,
                                         std::map<std::size_t, instance_record> instances) const {
   const node& of = graph_.nodes()[id];
-  operator_record record{of.kind, state_name(of), of.format, states_.at(state_identity(of)), {}};
+  operator_record record{of.kind, state_name(of), of.format, states_.at(state_identity(of)), {}, {},
+                         {}};
   for (auto& [number, each] : instances) record.instances.push_back(std::move(each));
+  if (of.layout != nullptr) {
+    state_layout layout = of.layout();
+    record.summary_format = std::move(layout.summary.text);
+    for (row_layout& each : layout.rows) {
+      record.row_formats.push_back({std::move(each.tag), std::move(each.schema.text)});
+    }
+  }
   return record;
 }
 
@@ -431,13 +489,22 @@ absl::Status checkpointer::commit(snapshot_draft draft, std::vector<source_recor
   }
   // A draft has no rows of states that the pipeline does not have.
   std::vector<state_change_view> changes = draft.changes.in_order();
-  const auto own = static_cast<std::ptrdiff_t>(changes.size());
-  for (const state_change& each : dropped_rows_) changes.push_back({each.key, std::nullopt});
-  std::inplace_merge(changes.begin(), changes.begin() + own, changes.end(),
-                     [](const auto& a, const auto& b) { return a.key < b.key; });
+  std::vector<state_change> others = std::exchange(dropped_rows_, {});
+  for (const auto& [identity, older] : older_) {
+    if (absl::Status failed = older.rewrite(*backend_, changes, others); !failed.ok()) {
+      return absl::Status(failed.code(), fmt::format("{}: {}: {}", place(), identity,
+                                                     std::string(failed.message())));
+    }
+  }
+  if (!others.empty()) {
+    const std::vector<state_change_view> views = views_of(others);
+    changes.insert(changes.end(), views.begin(), views.end());
+    std::sort(changes.begin(), changes.end(),
+              [](const auto& one, const auto& other) { return one.key < other.key; });
+  }
   absl::Status committed = backend_->commit_sorted(changes, encode_manifest(next), horizons);
   if (!committed.ok()) return committed;
-  dropped_rows_.clear();
+  older_.clear();
   newest_ = std::move(next);
   return copy_when_due();
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "change_log.hpp"
+#include "evolution.hpp"
 #include "manifest.hpp"
 
 #include <freshet/core/key_group.hpp>
@@ -108,6 +109,8 @@ class checkpointer {
   absl::Status find_dropped_rows();
   absl::Status copy_when_due();
   absl::Status match_operators();
+  absl::Status match_layout(const std::string& identity, const operator_record& record,
+                            const node& here);
   void number_states();
   absl::Status match_ends();
   const operator_record* found_operator(const std::string& identity) const;
@@ -126,6 +129,9 @@ class checkpointer {
   std::vector<savepoint_request> savepoints_;
   timestamp next_copy_ = timestamp_min;  ///< In processing time.
   std::string copy_failure_;             ///< Of the newest copy that could not be made.
+  /// By identity: states that were found in an older layout. Their rows are read through these, and
+  /// are written anew by the first commit.
+  std::map<std::string, state_conversion> older_;
 };
 
 }  // namespace freshet::detail

@@ -26,6 +26,13 @@ struct instance_record {
 };
 BOOST_DESCRIBE_STRUCT(instance_record, (), (frontier, summary, groups))
 
+/// What the rows look like whose own keys begin with `tag`.
+struct row_format {
+  std::string tag;
+  std::string format;
+};
+BOOST_DESCRIBE_STRUCT(row_format, (), (tag, format))
+
 /// One operator's state: which rows are its own, what they look like, and its instances.
 struct operator_record {
   std::string kind;
@@ -33,8 +40,11 @@ struct operator_record {
   std::string format;       ///< Fingerprint: compared before anything is restored.
   std::uint32_t state = 0;  ///< The number that begins the keys of its rows.
   std::vector<instance_record> instances;
+  std::string summary_format = {};  ///< Of the bytes in the instances; of nothing when empty.
+  std::vector<row_format> row_formats = {};
 };
-BOOST_DESCRIBE_STRUCT(operator_record, (), (kind, name, format, state, instances))
+BOOST_DESCRIBE_STRUCT(operator_record, (),
+                      (kind, name, format, state, instances, summary_format, row_formats))
 
 struct source_record {
   std::string name;
@@ -79,7 +89,9 @@ struct manifest {
 BOOST_DESCRIBE_STRUCT(manifest, (),
                       (epoch, key_groups, finished, published, sources, operators, sinks, counters))
 
-/// `manifest` in bytes: a magic word, the version of this format, the value, and its checksum.
+/// `manifest` in bytes: a magic word, the version of this format, the format of the value, the
+/// value, and a checksum of all before. A later build reads it although its manifest has other
+/// fields.
 std::string encode_manifest(const manifest& of);
 
 /// The reverse. Errors: DataLoss for anything that `encode_manifest` does not write,

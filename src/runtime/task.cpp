@@ -750,18 +750,18 @@ task_metrics task::metrics() const {
   return made;
 }
 
-std::optional<std::string> task::not_replayable() const {
+void task::add_not_replayable(std::set<std::string>& to) const {
   for (const auto& [id, source] : heads_) {
-    if (!source->replayable()) return in_.described.nodes()[id].name;
+    if (!source->replayable()) to.insert(in_.described.nodes()[id].name);
   }
-  return std::nullopt;
 }
 
-std::optional<std::string> task::at_least_once() const {
+void task::add_at_least_once(std::set<std::string>& to) const {
   for (const auto& [id, sink] : sinks_) {
-    if (sink->guarantee() == sink_guarantee::at_least_once) return in_.described.nodes()[id].name;
+    if (sink->guarantee() == sink_guarantee::at_least_once) {
+      to.insert(in_.described.nodes()[id].name);
+    }
   }
-  return std::nullopt;
 }
 
 void task::defer(runtime_operator& unfinished) {

@@ -38,6 +38,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -185,9 +186,9 @@ class task final : public task_services {
   time_state frontiers() const;
   /// From any thread.
   task_metrics metrics() const;
-  /// The ends of the pipeline that limit its guarantee, if any do.
-  std::optional<std::string> not_replayable() const;
-  std::optional<std::string> at_least_once() const;
+  /// Adds the names of the ends that limit the guarantee of the pipeline.
+  void add_not_replayable(std::set<std::string>& to) const;
+  void add_at_least_once(std::set<std::string>& to) const;
 
   /// Lets `metrics` see what operators hold just now.
   void publish_state();

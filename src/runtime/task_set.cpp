@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace freshet::detail {
@@ -125,21 +128,47 @@ void task_set::start_sinks() {
   for (task* each : tasks_) each->start_sinks();
 }
 
+namespace {
+
+/// `sink 'a'`, or `sinks 'a', 'b'`.
+std::string named(const std::string& what, const std::set<std::string>& names) {
+  std::string text = what + (names.size() > 1 ? "s" : "");
+  std::string_view separator = " ";
+  for (const std::string& each : names) {
+    text.append(separator).append("'").append(each).append("'");
+    separator = ", ";
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string task_set::guarantee(bool checkpoints) const {
   if (!checkpoints) return "none across restarts: checkpoints are off";
+  std::set<std::string> sources;
+  std::set<std::string> sinks;
   for (const task* each : tasks_) {
-    if (const auto source = each->not_replayable()) {
-      return fmt::format("at most once unless the application replays: source '{}' cannot go back",
-                         *source);
-    }
+    each->add_not_replayable(sources);
+    each->add_at_least_once(sinks);
+  }
+  if (!sources.empty()) {
+    return "at most once unless the application replays: " + named("source", sources) +
+           " cannot go back";
   }
   if (!duplicates_.empty()) return "at least once: " + duplicates_;
-  for (const task* each : tasks_) {
-    if (const auto sink = each->at_least_once()) {
-      return fmt::format("at least once: sink '{}' cannot take rows back", *sink);
-    }
+  if (sinks.empty()) return "exactly once";
+  std::set<std::string> others;
+  std::set<std::string> tables;
+  for (const node& each : graph_.nodes()) {
+    if (each.is == node::role::sink && !sinks.contains(each.name)) others.insert(each.name);
+    if (each.kind == "upsert") tables.insert(each.name);
   }
-  return "exactly once";
+  std::string text = "at least once: " + named("sink", sinks) + " cannot take rows back";
+  if (!others.empty() || !tables.empty()) text += "; exactly once: ";
+  if (!others.empty()) text += named("sink", others);
+  if (!others.empty() && !tables.empty()) text += ", ";
+  if (!tables.empty()) text += named("upsert", tables);
+  return text;
 }
 
 bool task_set::used_processing_time() const {

@@ -42,7 +42,7 @@ absl::StatusOr<node_id> job_runner::find_readable(std::string_view name,
   std::string known;
   for (node_id id = 0; id < graph_->nodes().size(); ++id) {
     const node& each = graph_->nodes()[id];
-    if (each.kind != "window") continue;
+    if (each.kind != "window" && each.kind != "upsert") continue;
     if (each.name != name) {
       known += (known.empty() ? "" : ", ") + each.name;
       continue;
@@ -62,13 +62,14 @@ absl::StatusOr<node_id> job_runner::find_readable(std::string_view name,
     if (*found->second != row) {
       return absl::InvalidArgumentError(
           fmt::format("view '{}': its rows are of another type than the view's; give it "
-                      "decltype(rows)::value_type of the stream that aggregate returns",
+                      "decltype(rows)::value_type of the stream that aggregate returns, and for a "
+                      "table of upsert the types of its rows and keys",
                       name));
     }
     return id;
   }
   return absl::NotFoundError(
-      fmt::format("view '{}': the windows of the pipeline are {}; give one "
+      fmt::format("view '{}': the windows and tables of the pipeline are {}; give one "
                   "of these names",
                   name, known.empty() ? "none" : known));
 }

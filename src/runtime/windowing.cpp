@@ -46,14 +46,13 @@ namespace detail {
 
 std::string describe_windows(const std::string& assigner, const window_options& options,
                              const panes* when, const std::string& key,
-                             const std::string& aggregates, const std::string& records) {
+                             const std::string& aggregates) {
   std::string fire;
   if (options.fire == firing::at_close) fire = " at close";
   if (options.fire == firing::never) fire = " never";
-  return fmt::format("{} lateness {}{}{} | key {} | {} | records {} | rows 2", assigner,
+  return fmt::format("{} lateness {}{}{} | key {} | {} | rows 2", assigner,
                      to_text(options.allowed_lateness), fire,
-                     when == nullptr ? std::string() : " " + when->describe(), key, aggregates,
-                     records);
+                     when == nullptr ? std::string() : " " + when->describe(), key, aggregates);
 }
 
 std::string check_windows(const window_options& options, const panes* when) {

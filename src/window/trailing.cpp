@@ -56,16 +56,16 @@ std::string check_trailing_columns(const std::vector<std::string>& columns) {
 
 std::string describe_trailing(const std::vector<trailing_span>& spans,
                               const trailing_options& options, const std::string& key,
-                              const std::string& aggregates, const std::string& records) {
+                              const std::string& aggregates) {
   std::string text = "trailing";
   for (const trailing_span& span : spans) {
     text += " " + to_text(span.length);
     if (span.resolution > duration::zero()) text += "/" + to_text(span.resolution);
   }
-  return fmt::format("{}{}{} lateness {} | key {} | {} | records {}", text,
+  return fmt::format("{}{}{} lateness {} | key {} | {}", text,
                      options.include_self ? " with itself" : "",
                      options.emit == emit::on_arrival ? " on arrival" : "",
-                     to_text(options.allowed_lateness), key, aggregates, records);
+                     to_text(options.allowed_lateness), key, aggregates);
 }
 
 }  // namespace detail

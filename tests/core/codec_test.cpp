@@ -132,7 +132,7 @@ struct freshet::codec<percentage> {
     if (!reader.read_byte(byte)) return false;
     return value.set(byte) || reader.fail("percentage above 100 found, 0 to 100 wanted");
   }
-  static std::string format() { return "percentage:1"; }
+  static std::string format() { return "percentage"; }
 };
 
 TEST_CASE("codec gives back every value of every kind", "[core][codec]") {
@@ -298,11 +298,13 @@ TEST_CASE("codec format ends where a struct contains itself", "[core][codec][gol
 TEST_CASE("codec of an application is used inside containers", "[core][codec]") {
   std::vector<percentage> values(2);
   REQUIRE(values[1].set(100));
-  CHECK(fr::to_bytes(values) == "\x02\x00\x64"s);
-  CHECK(fr::from_bytes<std::vector<percentage>>("\x02\x00\x64"s).value()[1].value() == 100);
-  CHECK(fr::format_of<std::vector<percentage>>() == "vector<percentage:1>");
-  CHECK(fr::from_bytes<percentage>("\x65").status().message() ==
-        "codec: byte 1 of 1: percentage above 100 found, 0 to 100 wanted; the bytes are damaged or "
+  CHECK(fr::to_bytes(values) == "\x02\x01\x01\x00\x01\x01\x64"s);
+  CHECK(
+      fr::from_bytes<std::vector<percentage>>("\x02\x01\x01\x00\x01\x01\x64"s).value()[1].value() ==
+      100);
+  CHECK(fr::format_of<std::vector<percentage>>() == "vector<\"percentage\":1>");
+  CHECK(fr::from_bytes<percentage>("\x01\x01\x65").status().message() ==
+        "codec: byte 3 of 3: percentage above 100 found, 0 to 100 wanted; the bytes are damaged or "
         "of another format");
 }
 

@@ -94,8 +94,9 @@ TEST_CASE("a view that cannot be had says what there is", "[pipeline][view]") {
   auto job = c.p.start();
   REQUIRE(job.ok());
   REQUIRE(job->view<counting::row>("minutes").status() ==
-          absl::NotFoundError("view 'minutes': the windows of the pipeline are seconds; give one "
-                              "of these names"));
+          absl::NotFoundError(
+              "view 'minutes': the windows and tables of the pipeline are seconds; give one "
+              "of these names"));
   using other = fr::window_row<std::string, double>;
   REQUIRE(job->view<other>("seconds").status().code() == absl::StatusCode::kInvalidArgument);
 }

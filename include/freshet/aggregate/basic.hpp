@@ -20,6 +20,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -33,6 +34,7 @@ struct count_aggregate {
     std::uint64_t rows = 0;
   };
 
+  static constexpr std::string_view kind = "count";
   std::string name;
 
   template <class T>
@@ -52,6 +54,7 @@ struct count_if_aggregate {
     BOOST_DESCRIBE_CLASS(state, (), (matching_rows), (), ())
   };
 
+  static constexpr std::string_view kind = "count_if";
   std::string name;
   P predicate;
 
@@ -150,6 +153,7 @@ struct sum_aggregate {
   template <class T>
   using state_for = typename detail::sum_rule<P, T>::sum;
 
+  static constexpr std::string_view kind = "sum";
   std::string name;
   P projection;
 
@@ -173,6 +177,7 @@ struct mean_aggregate {
   template <class T>
   using state_for = typename detail::sum_rule<P, T>::mean;
 
+  static constexpr std::string_view kind = "mean";
   std::string name;
   P projection;
 
@@ -326,6 +331,7 @@ struct min_aggregate {
   template <class T>
   using state_for = typename detail::extremum_rule<P, T>::min;
 
+  static constexpr std::string_view kind = "min";
   std::string name;
   P projection;
 
@@ -349,6 +355,7 @@ struct max_aggregate {
   template <class T>
   using state_for = typename detail::extremum_rule<P, T>::max;
 
+  static constexpr std::string_view kind = "max";
   std::string name;
   P projection;
 

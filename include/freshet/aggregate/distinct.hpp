@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -96,6 +97,7 @@ struct distinct_aggregate {
   template <class T>
   using state_for = typename detail::distinct_rule<P, T>::state;
 
+  static constexpr std::string_view kind = "distinct";
   std::string name;
   P projection;
 

@@ -16,6 +16,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -144,6 +145,7 @@ struct variance_aggregate {
   template <class T>
   using state_for = typename detail::spread_rule<P, T>::state;
 
+  static constexpr std::string_view kind = "variance";
   std::string name;
   P projection;
   spread_options options;
@@ -169,6 +171,7 @@ struct stddev_aggregate {
   template <class T>
   using state_for = typename detail::spread_rule<P, T>::state;
 
+  static constexpr std::string_view kind = "stddev";
   std::string name;
   P projection;
   spread_options options;

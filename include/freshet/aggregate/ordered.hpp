@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -156,6 +157,7 @@ struct ordered_aggregate {
 /// The value of the earliest row; made by `first`.
 template <class P>
 struct first_aggregate : detail::ordered_aggregate<P> {
+  static constexpr std::string_view kind = "first";
   template <class T>
   using state_for = typename detail::ordered_rule<P, T>::first;
 };
@@ -163,6 +165,7 @@ struct first_aggregate : detail::ordered_aggregate<P> {
 /// The value of the latest row; made by `last`.
 template <class P>
 struct last_aggregate : detail::ordered_aggregate<P> {
+  static constexpr std::string_view kind = "last";
   template <class T>
   using state_for = typename detail::ordered_rule<P, T>::last;
 };
@@ -170,6 +173,7 @@ struct last_aggregate : detail::ordered_aggregate<P> {
 /// The values of all rows; made by `collect`.
 template <class P>
 struct collect_aggregate : detail::ordered_aggregate<P> {
+  static constexpr std::string_view kind = "collect";
   template <class T>
   using state_for = typename detail::ordered_rule<P, T>::collect;
 };

@@ -212,6 +212,16 @@ class byte_reader {
     return std::min(count, remaining() / std::max<std::size_t>(element_size, 1) + 1);
   }
 
+  /// A reader of other bytes that stands at this one's level of nesting.
+  byte_reader inside(std::string_view bytes) const noexcept {
+    byte_reader other(bytes);
+    other.depth_ = depth_;
+    return other;
+  }
+
+  /// What the failure was; empty before one.
+  const std::string& reason() const noexcept { return reason_; }
+
   /// Whether one more level of nesting is allowed, counted while `guard` lives; fails otherwise.
   [[nodiscard]] bool nest(std::optional<detail::nested>& guard) {
     if (depth_ >= nesting_max) return fail("containers nested more than 256 levels deep found");

@@ -20,12 +20,15 @@
 //   unordered or flat hash    the same, entries sorted as bytes
 //   variant                   index of the alternative as a count, the alternative
 //   what has no parts         (monostate, empty tuple, array, or struct) one byte 0
+//   a type with its own codec the codec's version as a count, count of bytes, the bytes
 // A count is an unsigned LEB128: 7 bits a byte, low ones first, high bit set on all but the last
 // byte, in the shortest form. So every value takes at least one byte, and no count can promise more
 // elements than there are bytes left.
 //
 // Names and types are not repeated in every row; they stand once in `format_of<T>()`, which whoever
 // keeps bytes keeps beside them and compares before decoding. Swapped fields thus never go unseen.
+// The format alone tells where each part of a value ends, so that bytes of another format can be
+// made into those of this one: see schema.hpp.
 #pragma once
 
 #include <freshet/core/bytes.hpp>
@@ -33,6 +36,7 @@
 #include <absl/status/statusor.h>
 
 #include <concepts>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -44,11 +48,13 @@ namespace freshet {
 /// How a `T` becomes bytes. Two ways to extend it, the first without code:
 ///  1. describe the struct: `BOOST_DESCRIBE_STRUCT(payment, (), (card, amount))`;
 ///  2. specialise `codec<T>` before its first use, with three static functions:
-///       `void encode(byte_writer&, const T&)`  writes at least one byte, equal ones for equal
-///       values; `bool decode(byte_reader&, T&)`        reads exactly those; returns false after
+///       `void encode(byte_writer&, const T&)`  writes the value, equal bytes for equal values;
+///       `bool decode(byte_reader&, T&)`        reads exactly those; returns false after
 ///                                              `byte_reader::fail`, and must trust no count;
-///       `std::string format()`                 changes whenever the bytes change their meaning,
-///                                              as in "quantiles:2"; for parts use `format_of`.
+///       `std::string format()`                 the name of the format, as in "quantiles".
+///     When the bytes change, count `static constexpr std::uint32_t version = 2` up from 1. Bytes
+///     of earlier versions are read by `bool decode(byte_reader&, T&, std::uint32_t version)` in
+///     place of the shorter one, from `static constexpr std::uint32_t oldest_version = 1` on.
 /// Either way `T` must be default-constructible, because `decode` fills an existing value.
 /// \note   A description that leaves out a member of an aggregate does not compile. In a class with
 ///         constructors or C arrays no compiler can tell, and what is left out is not saved.
@@ -60,11 +66,20 @@ struct codec;
 
 namespace detail {
 
+/// What is known of a field of a described struct beside its format.
+struct field_note {
+  std::string fresh;                ///< The bytes of its value in a `T{}`.
+  std::vector<std::string> former;  ///< Names that it had before.
+};
+
 // Collects a format. Knows the structs around the current place, so that a struct that contains
 // itself can be named by how many structs further out it stands: "^1" is the innermost one.
 struct format_context {
   std::string text;
   std::vector<const void*> enclosing;
+  bool with_notes = false;
+  std::vector<field_note> fields;              ///< In the order of their names in the text.
+  std::vector<std::uint32_t> oldest_versions;  ///< That each codec in the text reads, in order.
 };
 
 template <class... Types>
@@ -77,13 +92,45 @@ concept format_in_context = requires(format_context& context) { codec<T>::format
 // Asks for `T{}` and not for std::default_initializable, because clang may have asked that one
 // while a struct that contains itself was still incomplete, and keeps the answer.
 template <class T>
+concept decodes_versions = requires(byte_reader& reader, T& out, std::uint32_t version) {
+  { codec<T>::decode(reader, out, version) } -> std::same_as<bool>;
+};
+
+template <class T>
 concept has_codec =
-    requires { T{}; } && requires(byte_writer& writer, byte_reader& reader, const T& in, T& out) {
+    requires { T{}; } && requires(byte_writer& writer, byte_reader& reader, const T& in) {
       codec<T>::encode(writer, in);
+    } && (decodes_versions<T> || requires(byte_reader& reader, T& out) {
       { codec<T>::decode(reader, out) } -> std::same_as<bool>;
-    } && (format_in_context<T> || requires {
+    }) && (format_in_context<T> || requires {
       { codec<T>::format() } -> std::convertible_to<std::string>;
     });
+
+// The versions of a codec of the user's.
+template <class T>
+consteval std::uint32_t codec_version() {
+  if constexpr (requires { codec<T>::version; }) return codec<T>::version;
+  return 1;
+}
+template <class T>
+consteval std::uint32_t oldest_codec_version() {
+  static_assert(codec_version<T>() > 0, "freshet: versions of codecs count from 1");
+  if constexpr (requires { codec<T>::oldest_version; }) {
+    static_assert(decodes_versions<T> || codec<T>::oldest_version == codec_version<T>(),
+                  "freshet: a codec that reads older versions must be told which; give it "
+                  "decode(byte_reader&, T&, std::uint32_t version)");
+    return codec<T>::oldest_version;
+  }
+  return decodes_versions<T> ? 1 : codec_version<T>();
+}
+
+// Around the bytes of such a codec: its version, and their count.
+void write_own(byte_writer& writer, std::uint32_t version, std::string_view bytes);
+bool read_own(byte_reader& reader, std::uint32_t oldest, std::uint32_t newest,
+              std::uint32_t& version, std::string_view& bytes);
+bool end_own(byte_reader& reader, byte_reader& inside, bool decoded);
+void append_own_format(format_context& context, std::string_view name, std::uint32_t oldest,
+                       std::uint32_t version);
 
 template <class T, class... Enclosing>
 consteval bool can_checkpoint();
@@ -137,17 +184,39 @@ concept checkpointable = detail::can_checkpoint<T>();
 /// Appends the bytes of `value`. Throws only what memory, nesting, or a user's codec throws.
 template <class T>
 void encode(byte_writer& writer, const T& value) {
-  if constexpr (detail::require_codec<T>()) codec<T>::encode(writer, value);
+  if constexpr (detail::require_codec<T>()) {
+    if constexpr (detail::format_in_context<T>) {
+      codec<T>::encode(writer, value);
+    } else {
+      std::string bytes;
+      byte_writer inside = writer.beside(bytes);
+      codec<T>::encode(inside, value);
+      detail::write_own(writer, detail::codec_version<T>(), bytes);
+    }
+  }
 }
 
 /// Reads a value into `value`. Returns false when the bytes are no `T`: `reader` then holds the
 /// reason, and `value` is valid but unspecified.
 template <class T>
 [[nodiscard]] bool decode(byte_reader& reader, T& value) {
-  if constexpr (detail::require_codec<T>()) {
+  if constexpr (!detail::require_codec<T>()) {
+    return false;
+  } else if constexpr (detail::format_in_context<T>) {
     return codec<T>::decode(reader, value);
   } else {
-    return false;
+    std::uint32_t version = 0;
+    std::string_view bytes;
+    if (!detail::read_own(reader, detail::oldest_codec_version<T>(), detail::codec_version<T>(),
+                          version, bytes)) {
+      return false;
+    }
+    byte_reader inside = reader.inside(bytes);
+    if constexpr (detail::decodes_versions<T>) {
+      return detail::end_own(reader, inside, codec<T>::decode(inside, value, version));
+    } else {
+      return detail::end_own(reader, inside, codec<T>::decode(inside, value));
+    }
   }
 }
 
@@ -180,7 +249,7 @@ void append_format(format_context& context) {
     if constexpr (format_in_context<T>) {
       codec<T>::format(context);
     } else {
-      context.text += codec<T>::format();
+      append_own_format(context, codec<T>::format(), oldest_codec_version<T>(), codec_version<T>());
     }
   }
 }
@@ -200,7 +269,8 @@ void append_format_of_parts(format_context& context, std::string_view name) {
 /// with the same meaning: "i64", "optional<f64>", "map<string,vector<time_us>>",
 /// "{card:string,amount:f64}". Holds field names and types in order; the names of structs are not
 /// part of it, so renaming a struct keeps its checkpoints.
-/// \note   "^2" stands for a struct met again inside itself, here the second one further out.
+/// \note   "^2" stands for a struct met again inside itself, here the second one further out; a
+///         codec of your own appears as its name in quotes and its version, `"quantiles":2`.
 /// \cost   Builds a string; call it once per state, not per row.
 template <class T>
 std::string format_of() {
@@ -208,6 +278,33 @@ std::string format_of() {
   detail::append_format<T>(context);
   return std::move(context.text);
 }
+
+/// A format, with what reading bytes of an older one takes.
+struct value_schema {
+  std::string text;                                 ///< What `format_of` gives.
+  std::vector<detail::field_note> fields = {};      ///< By the order of their names in the text.
+  std::vector<std::uint32_t> oldest_versions = {};  ///< Of the quoted names in the text.
+};
+
+/// The same as `format_of`, and the values that fields have in a `T{}`: those that bytes without
+/// these fields stand for. \cost Makes a `T{}` for every field, once per state.
+template <class T>
+value_schema schema_of() {
+  detail::format_context context;
+  context.with_notes = true;
+  detail::append_format<T>(context);
+  return {std::move(context.text), std::move(context.fields), std::move(context.oldest_versions)};
+}
+
+/// That a field had another name. A described struct says so in a static member:
+///
+///     static constexpr std::array former_names{freshet::former_name{"amount", "value"}};
+///
+/// Bytes with a field `value` and none called `amount` then give it to `amount`.
+struct former_name {
+  std::string_view now;
+  std::string_view then;
+};
 
 }  // namespace freshet
 

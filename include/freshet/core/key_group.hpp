@@ -88,7 +88,9 @@ struct codec<key_group_set> {
   static bool decode(byte_reader& reader, key_group_set& set) {
     return freshet::decode(reader, set.words_);
   }
-  static std::string format() { return "key_groups:128"; }
+  static void format(detail::format_context& context) {
+    detail::append_format_of_parts<decltype(key_group_set::words_)>(context, "key_groups");
+  }
 };
 
 }  // namespace freshet

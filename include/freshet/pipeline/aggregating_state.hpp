@@ -85,7 +85,8 @@ struct codec<aggregating_state<T, A>> {
            freshet::decode(reader, state.stamp_);
   }
   static void format(detail::format_context& context) {
-    detail::append_format_of_parts<aggregate_state<A, T>>(context, "aggregating_state");
+    detail::append_format_of_parts<bool, aggregate_state<A, T>, timestamp>(context,
+                                                                           "aggregating_state");
   }
 };
 

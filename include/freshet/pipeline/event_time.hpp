@@ -83,8 +83,8 @@ auto event_time(Time time, Generator generator, event_time_options options = {})
     fresh.kind = "event_time";
     fresh.name = graph->nodes()[source].name;
     fresh.timed = true;
-    fresh.format = generator.describe() + " | splits " +
-                   format_of<detail::split_frontier<typename Generator::state>>();
+    fresh.format = generator.describe();
+    fresh.layout = &detail::event_time_operator<T, Time, Generator>::layout;
     fresh.inputs = {upstream.from()};
     if (options.idle_after > duration::zero()) fresh.unpromised = {"idle timeout"};
     fresh.make = [time, generator, options, name = fresh.name] {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace freshet {
 
@@ -73,11 +74,15 @@ class job {
   /// its rows. See view.hpp.
   /// Errors: NotFound with the names there are; InvalidArgument when its rows are of another type,
   /// or it keeps none that can be read (windows of counts and of processing time).
-  template <class Row>
-  absl::StatusOr<freshet::view<Row>> view(std::string_view name) const {
-    absl::StatusOr<detail::view_source> found = detail::find_view(*runner_, name, typeid(Row));
+  /// The same for tables that `upsert` keeps: `view<balance, std::string>("latest")`.
+  template <class Row, class Key = typename detail::key_of_row<Row>::type>
+  absl::StatusOr<freshet::view<Row, Key>> view(std::string_view name) const {
+    static_assert(!std::is_void_v<Key>,
+                  "freshet: a view of a table needs the type of its keys: view<row, key>(name)");
+    absl::StatusOr<detail::view_source> found =
+        detail::find_view(*runner_, name, typeid(detail::readable_rows<Key, Row>));
     if (!found.ok()) return found.status();
-    return freshet::view<Row>(*found);
+    return freshet::view<Row, Key>(*found);
   }
 
   /// What the run came to. Before its end, only whether it `resumed` and has `nothing_to_do`.

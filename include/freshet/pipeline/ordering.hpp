@@ -36,7 +36,8 @@ inline auto ordered(std::string name) {
     fresh.orders = true;
     fresh.inputs = {upstream.from()};
     fresh.takes = detail::distribution::all_to_one;
-    fresh.format = "records " + format_of<T>();
+    fresh.format = "records in order";
+    fresh.layout = &detail::ordered_operator<T>::layout;
     fresh.make = [] { return std::make_unique<detail::ordered_operator<T>>(); };
     const detail::node_id id = graph->add(std::move(fresh));
     return stream<T>(graph, {id, 0}, upstream.columns());

@@ -170,8 +170,8 @@ auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyO
   fresh.inputs = std::move(inputs);
   fresh.takes = distribution::by_key;
   fresh.sides_take = distribution::all_to_all;
-  fresh.format = "key " + format_of<key>() + " | state " + format_of<state>() + " | shared " +
-                 format_of<shared>();
+  fresh.format = "key " + format_of<key>();
+  fresh.layout = &process_operator<T, KeyOf, Broadcast, Out, F, Tags...>::layout;
   if constexpr (std::is_void_v<Broadcast>) {
     // Timers keep their place in the log only where rows know what had been promised before them.
     const bool know = !fresh.timed || records.graph()->want_entry_frontiers(records.from());

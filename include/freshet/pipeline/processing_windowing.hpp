@@ -53,6 +53,7 @@ auto aggregate_clocked(const keyed_windows<T, KeyOf, processing_time_windows<Ass
   fresh.takes = distribution::by_key;
   fresh.format = "processing time " + assigner.describe() + " | key " + format_of<key>() + " | " +
                  set.format();
+  fresh.layout = &processing_window_operator<T, KeyOf, kernel>::layout;
   fresh.unpromised = {"processing time"};
   fresh.make = [key_of = keyed.key_of(), assigner, set] {
     return std::make_unique<processing_window_operator<T, KeyOf, kernel>>(

@@ -44,8 +44,8 @@ auto sample(std::string name, Sampler sampler) {
     fresh.timed = true;
     fresh.inputs = {upstream.from()};
     fresh.takes = detail::distribution::all_to_one;
-    fresh.format = sampler.describe() + " | " + format_of<typename Sampler::state>() +
-                   " | records " + format_of<T>();
+    fresh.format = sampler.describe();
+    fresh.layout = &detail::sample_operator<T, Sampler>::layout;
     fresh.make = [sampler] {
       return std::make_unique<detail::sample_operator<T, Sampler>>(sampler);
     };

@@ -103,8 +103,8 @@ auto add_trailing(const std::string& name, const std::vector<trailing_span>& spa
   fresh.reorders = options.emit == emit::on_watermark;
   fresh.inputs = {records.from()};
   fresh.takes = distribution::by_key;
-  fresh.format =
-      describe_trailing(spans, options, format_of<key>(), items.format(), format_of<T>());
+  fresh.format = describe_trailing(spans, options, format_of<key>(), items.format());
+  fresh.layout = &made::layout;
   if (options.emit == emit::on_arrival) fresh.unpromised_by_arrival = {"rows on arrival"};
   fresh.make = [key_of = keyed.key_of(), plan = trailing_plan(spans, options), items] {
     return std::make_unique<made>(key_of, plan, items);

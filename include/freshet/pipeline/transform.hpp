@@ -130,7 +130,8 @@ stream<T> merge_streams(const stream<T>& first, const More&... more) {
   const std::size_t ports = fresh.inputs.size();
   if (fresh.timed) {
     fresh.state_name = first.graph()->merged_name(fresh.inputs);
-    fresh.format = format_of<detail::merge_state>();
+    fresh.format = "merge";
+    fresh.layout = &detail::merge_operator<T>::layout;
   }
   fresh.make = [ports] { return std::make_unique<detail::merge_operator<T>>(ports); };
   const detail::node_id id = first.graph()->add(std::move(fresh));

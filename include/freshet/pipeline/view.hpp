@@ -54,7 +54,9 @@ absl::Status read_rows(const view_source& from, const std::vector<std::uint64_t>
                        std::function<void(runtime_operator&, std::size_t)> read, duration at_most);
 
 template <class Row>
-struct key_of_row;
+struct key_of_row {
+  using type = void;
+};
 template <class Key, class... Values>
 struct key_of_row<window_row<Key, Values...>> {
   using type = Key;
@@ -74,11 +76,12 @@ struct viewed {
   timestamp watermark = timestamp_min;
 };
 
-/// `Row`: the type of the window operator's rows, `window_row<Key, Values...>`.
-template <class Row>
+/// `Row`: the type of the window operator's rows, `window_row<Key, Values...>`. Or of those of a
+/// table that `upsert` keeps, and then the type of its keys: there is one row for a key, or none.
+template <class Row, class Key = typename detail::key_of_row<Row>::type>
 class view {
  public:
-  using key_type = typename detail::key_of_row<Row>::type;
+  using key_type = Key;
 
   explicit view(detail::view_source from) : from_(from) {}
 

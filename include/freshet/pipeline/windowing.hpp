@@ -37,7 +37,7 @@ namespace detail {
 /// The fingerprint of a window's state. `when`: null where the windows have no panes of their own.
 std::string describe_windows(const std::string& assigner, const window_options& options,
                              const panes* when, const std::string& key,
-                             const std::string& aggregates, const std::string& records);
+                             const std::string& aggregates);
 
 /// What is wrong with the options of a window, if anything. `when`: as above.
 std::string check_windows(const window_options& options, const panes* when);
@@ -225,9 +225,9 @@ auto aggregate(std::string name, Aggregates... aggregates) {
       fresh.fires_after_end = options.allowed_lateness;
       fresh.holds_back = options.allowed_lateness;
     }
-    fresh.format =
-        detail::describe_windows(upstream.assigner().describe(), options, upstream.when(),
-                                 format_of<key>(), set.format(), format_of<T>());
+    fresh.format = detail::describe_windows(upstream.assigner().describe(), options,
+                                            upstream.when(), format_of<key>(), set.format());
+    fresh.layout = &detail::window_operator<T, KeyOf, kernel>::layout;
     if (upstream.when() != nullptr && upstream.when()->early()) {
       // Which record is the n-th is decided by a log of one order.
       const bool by_count = upstream.when()->early_by_count_alone();

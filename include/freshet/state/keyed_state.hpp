@@ -274,7 +274,7 @@ struct codec<value_state<T>> {
     return freshet::decode(reader, state.value_) && freshet::decode(reader, state.stamp_);
   }
   static void format(detail::format_context& context) {
-    detail::append_format_of_parts<T>(context, "value_state");
+    detail::append_format_of_parts<std::optional<T>, timestamp>(context, "value_state");
   }
 };
 
@@ -299,7 +299,7 @@ struct codec<list_state<T>> {
     return true;
   }
   static void format(detail::format_context& context) {
-    detail::append_format_of_parts<T>(context, "list_state");
+    detail::append_format_of_parts<std::vector<T>, std::vector<timestamp>>(context, "list_state");
   }
 };
 
@@ -318,7 +318,7 @@ struct codec<map_state<K, V>> {
     return true;
   }
   static void format(detail::format_context& context) {
-    detail::append_format_of_parts<K, V>(context, "map_state");
+    detail::append_format_of_parts<std::map<K, std::pair<V, timestamp>>>(context, "map_state");
   }
 };
 

@@ -65,7 +65,9 @@ struct codec<timer_set> {
     reader.fail("timers are not ascending");
     return false;
   }
-  static std::string format() { return "timers"; }
+  static void format(detail::format_context& context) {
+    detail::append_format_of_parts<std::vector<timestamp>>(context, "timers");
+  }
 };
 
 /// What a queue calls a key for.

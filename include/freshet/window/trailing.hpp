@@ -80,7 +80,7 @@ std::string check_trailing_columns(const std::vector<std::string>& columns);
 /// The fingerprint of the state of `trailing`.
 std::string describe_trailing(const std::vector<trailing_span>& spans,
                               const trailing_options& options, const std::string& key,
-                              const std::string& aggregates, const std::string& records);
+                              const std::string& aggregates);
 
 }  // namespace detail
 

@@ -82,6 +82,18 @@ struct field_types<T, std::index_sequence<I...>> {
   using type = type_list<field_t<T, I>...>;
 };
 
+template <class T, std::size_t I>
+field_note note_of() {
+  const T fresh{};
+  field_note note{to_bytes(field<I>(fresh)), {}};
+  if constexpr (requires { T::former_names.begin()->then; }) {
+    for (const auto& [now, then] : T::former_names) {
+      if (now == field_name<T, I>) note.former.emplace_back(then);
+    }
+  }
+  return note;
+}
+
 // One for each type; its address tells types apart. Not const: equal constants may be merged.
 template <class T>
 inline char type_mark = 0;
@@ -124,11 +136,15 @@ struct codec<T> {
     }
     context.enclosing.push_back(mark);
     std::string_view separator = "{";
-    for_each_field_type<T>([&]<class Member>(std::string_view name, std::type_identity<Member>) {
-      context.text.append(separator).append(name).append(":");
-      detail::append_format<Member>(context);
-      separator = ",";
-    });
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      [[maybe_unused]] const auto append = [&]<std::size_t Index>() {
+        context.text.append(separator).append(field_name<T, Index>).append(":");
+        if (context.with_notes) context.fields.push_back(detail::note_of<T, Index>());
+        detail::append_format<std::remove_cv_t<field_t<T, Index>>>(context);
+        separator = ",";
+      };
+      (append.template operator()<I>(), ...);
+    }(std::make_index_sequence<field_count<T>>{});
     context.text += field_count<T> == 0 ? "{}" : "}";
     context.enclosing.pop_back();
   }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <freshet/aggregate/aggregate.hpp>
-#include <freshet/core/codec.hpp>
 #include <freshet/core/record.hpp>
 
 #include <cstddef>
@@ -55,13 +54,15 @@ class aggregate_set {
     return all;
   }
 
-  /// Names and state formats, for the fingerprint.
+  /// Names and kinds, for the fingerprint: two aggregates may have states that look alike. Those
+  /// of applications have no kind.
   std::string format() const {
     std::string text;
     each([&](auto index) {
-      using part_state = std::tuple_element_t<index, state>;
+      using part = std::tuple_element_t<index, std::tuple<Aggregates...>>;
       if (!text.empty()) text += ", ";
-      text += std::get<index>(parts_).name + ":" + format_of<part_state>();
+      text += std::get<index>(parts_).name;
+      if constexpr (requires { part::kind; }) text.append(":").append(part::kind);
     });
     return text;
   }

@@ -78,6 +78,10 @@ class count_window_operator final : public resumable_operator<T, Row> {
     return all;
   }
 
+  static state_layout layout() {
+    return {schema_of<count_window_summary>(), {{"", schema_of<key_state>()}}};
+  }
+
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(count_window_summary{this->watermark()}), this->watermark());
     begin_rows(

@@ -105,6 +105,10 @@ class event_time_operator final : public unary_operator<T, T>,
     start_minimum();
   }
 
+  static state_layout layout() {
+    return {schema_of<event_time_state<typename Generator::state>>()};
+  }
+
   void snapshot(state_writer& to) override {
     state_.combined = minimum_.frontier();
     to.summary(to_bytes(state_), minimum_.frontier());

@@ -209,6 +209,8 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
     return all;
   }
 
+  static value_schema row_schema() { return schema_of<std::pair<state, std::uint32_t>>(); }
+
   void snapshot(state_writer& to) {
     begin_windows(open_, 0, to);
     begin_windows(fired_, 1, to);

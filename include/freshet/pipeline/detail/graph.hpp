@@ -4,6 +4,7 @@
 // task, so user functions are copied, never shared. Internal.
 #pragma once
 
+#include <freshet/core/schema.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 
 #include <cstddef>
@@ -62,7 +63,10 @@ struct node {
   bool reorders = false;     ///< Its rows do not come in the order of the log.
   bool orders = false;       ///< Its rows come in one order, whatever order they had before.
   bool timed_sides = false;  ///< So have the rows of its other ports: late records, not dead ones.
-  std::string format;        ///< What its state looks like; compared on resume.
+  std::string format;        ///< What its state depends on; compared on resume.
+  /// What the bytes of its state look like; null where it has none. On resume those of an older
+  /// layout are made into those of this one.
+  state_layout (*layout)() = nullptr;
   /// How long after the end of a window (event time) its rows are due. Nothing where they do not
   /// wait for a watermark.
   std::optional<duration> fires_after_end = std::nullopt;

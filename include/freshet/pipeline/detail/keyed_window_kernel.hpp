@@ -143,6 +143,8 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
                        deadlines_.memory_bytes() + clock_deadlines_.memory_bytes()};
   }
 
+  static value_schema row_schema() { return schema_of<stored_windows<state, WithPanes>>(); }
+
   void snapshot(state_writer& to) {
     begin_rows(
         table_, to,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <freshet/core/codec.hpp>
+#include <freshet/core/schema.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 
 #include <cstddef>

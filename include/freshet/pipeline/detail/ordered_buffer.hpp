@@ -18,6 +18,7 @@
 #include <freshet/core/codec.hpp>
 #include <freshet/core/detail/owned_bytes.hpp>
 #include <freshet/core/record.hpp>
+#include <freshet/core/schema.hpp>
 #include <freshet/core/time.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 
@@ -120,6 +121,9 @@ class ordered_buffer {
     drop_front(*earliest);
     return &from.record;
   }
+
+  /// What its state rows look like.
+  static row_layout layout(char tag) { return {std::string(1, tag), schema_of<waiting_row<T>>()}; }
 
   /// Begins to write what has come since the last snapshot; or writes all that waits. \pre the last
   /// one is complete.

@@ -37,6 +37,10 @@ class ordered_operator final : public resumable_operator<T, T> {
 
   std::optional<state_size> held_state() override { return waiting_.held(); }
 
+  static state_layout layout() {
+    return {schema_of<timestamp>(), {ordered_buffer<T>::layout(waiting_tag)}};
+  }
+
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(this->watermark()), this->watermark());
     waiting_.snapshot(to);
@@ -80,7 +84,9 @@ class ordered_operator final : public resumable_operator<T, T> {
     rows_.values.push_back(std::move(next.value));
   }
 
-  ordered_buffer<T> waiting_{'w'};
+  static constexpr char waiting_tag = 'w';
+
+  ordered_buffer<T> waiting_{waiting_tag};
   batch<T> rows_;
 };
 

@@ -26,6 +26,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -96,6 +97,11 @@ class process_operator final : public pausable_operator<T, Out> {
     all.bytes += meter_.owned_by(all.entries) + owned_bytes(shared_) +
                  core_.event_queue.memory_bytes() + core_.processing_queue.memory_bytes();
     return all;
+  }
+
+  static state_layout layout() {
+    return {schema_of<process_summary<shared>>(),
+            {{"", schema_of<std::tuple<state, timer_set, timer_set>>()}}};
   }
 
   void snapshot(state_writer& to) override {

@@ -87,6 +87,8 @@ class processing_window_operator final : public resumable_operator<T, typename K
     }
   }
 
+  static state_layout layout() { return {schema_of<timestamp>(), {{"", Kernel::row_schema()}}}; }
+
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(now_), now_);
     kernel_.snapshot(to);

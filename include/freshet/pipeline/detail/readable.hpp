@@ -14,6 +14,7 @@ namespace freshet::detail {
 class readable {
  public:
   virtual ~readable() = default;
+  /// That of `readable_rows<Key, Row>`.
   virtual const std::type_info& row_type() const = 0;
   /// The watermark that the rows reflect.
   virtual timestamp reads_at() const = 0;
@@ -23,7 +24,7 @@ class readable {
 template <class Key, class Row>
 class readable_rows : public readable {
  public:
-  const std::type_info& row_type() const final { return typeid(Row); }
+  const std::type_info& row_type() const final { return typeid(readable_rows); }
   /// Appends what the key has now.
   virtual void read(std::uint64_t hash, const Key& key, std::vector<Row>& into) const = 0;
 };

@@ -57,6 +57,10 @@ class sample_operator final : public pausable_operator<T, sampled<T>> {
     return state_size{state_.early.size(), sizeof(state_) + owned_bytes(state_)};
   }
 
+  static state_layout layout() {
+    return {schema_of<sample_operator_state<T, typename Sampler::state>>()};
+  }
+
   void snapshot(state_writer& to) override {
     state_.watermark = this->watermark();
     to.summary(to_bytes(state_), state_.watermark);

@@ -121,8 +121,8 @@ class trailing_items {
   results result(const state& of) const { return parts_.result(of); }
   std::vector<std::string> names() const { return parts_.names(); }
 
-  /// Names and formats of states and items, for the fingerprint.
-  std::string format() const { return parts_.format() + " from " + format_of<item>(); }
+  /// Names and kinds, for the fingerprint.
+  std::string format() const { return parts_.format(); }
 
  private:
   using indices = std::index_sequence_for<A...>;

@@ -84,6 +84,13 @@ class trailing_operator final
   void consume(batch<T>& rows) override { take(rows); }
   void share(const batch<T>& rows) override { take(rows); }
 
+  static state_layout layout() {
+    return {schema_of<trailing_summary>(),
+            {ordered_buffer<T>::layout(buffered_tag),
+             {std::string(1, record_tag), schema_of<item>()},
+             {std::string(1, pane_tag), schema_of<state>()}}};
+  }
+
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(trailing_summary{this->watermark()}), this->watermark());
     buffer_.snapshot(to);

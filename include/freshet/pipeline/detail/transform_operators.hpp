@@ -190,6 +190,8 @@ class merge_operator final : public runtime_operator, public frontier_combiner {
   outlet_base& output(std::size_t) override { return out_; }
   const frontier_minimum& combined() const override { return minimum_; }
 
+  static state_layout layout() { return {schema_of<merge_state>()}; }
+
   void snapshot(state_writer& to) override {
     merge_state state{minimum_.frontier(), {}};
     for (std::size_t port = 0; port < ports_.size(); ++port) {

@@ -162,6 +162,10 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
     return all;
   }
 
+  static state_layout layout() {
+    return {schema_of<window_operator_state<T>>(), {{"", Kernel::row_schema()}}};
+  }
+
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(window_operator_state<T>{this->watermark(), held_}), this->watermark());
     kernel_.snapshot(to);
