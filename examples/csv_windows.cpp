@@ -270,6 +270,9 @@ absl::Status run(const arguments& given) {
   }
   if (absl::Status done = job->wait(); !done.ok()) return done;
   const fr::run_summary& summary = job->summary();
+  for (const std::string& each : summary.warnings) {
+    fmt::print(stderr, "csv_windows: {}\n", each);
+  }
   fmt::print(stderr, "csv_windows: records={} late={} dead={} windows={} seconds={:.3f}{}\n",
              summary.metrics.records(), summary.metrics.late(), summary.metrics.dead(),
              summary.metrics.of("to", "out").records_in, summary.seconds,

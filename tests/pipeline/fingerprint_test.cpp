@@ -88,11 +88,11 @@ TEST_CASE("a renamed window, and a dropped source or sink, are refused by name",
           "[runtime][resume]") {
   REQUIRE(refusal_of_resume({.window = "renamed"}) ==
           "checkpoint: it holds state of window 'w', which the pipeline does not have; keep the "
-          "operator and its name, or give a new directory");
+          "operator and its name, name it in allow_dropped_state, or give a new directory");
   REQUIRE(
       refusal_of_resume({.second_sink = false}) ==
       "checkpoint: it holds what sink 'raw' has committed, which the pipeline does not have; keep "
-      "the sink and its name, or give a new directory");
+      "the sink and its name, name it in allow_dropped_state, or give a new directory");
   REQUIRE_THAT(refusal_of_resume({.source = "others"}),
                Catch::Matchers::Contains("event_time 'events', which the pipeline does not have"));
 }

@@ -77,7 +77,7 @@ bool says(const std::string& text, const std::string& words) {
 
 bool has_commits(const std::string& directory) {
   const std::string identity = directory + "/FRESHET";
-  return exists(identity) && !says(content(identity), "\ncommits 0\n");
+  return exists(identity) && !says(content(identity), "\ncommitted no\n");
 }
 
 std::map<std::string, std::string> contents_of(const std::string& folder) {
