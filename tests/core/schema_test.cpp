@@ -244,6 +244,13 @@ TEST_CASE("a walk finds the end of every value and changes nothing", "[core][sch
   check(std::type_identity<std::chrono::duration<float, std::ratio<1, 3>>>{});
 }
 
+TEST_CASE("a format that is the same needs no proof that keys stay different", "[core][schema]") {
+  const std::string text = "{old:i64,keys:set<{parts:vector<^1>}>}";
+  REQUIRE(fr::value_converter::make(text, {text, {{}, {}, {}}, {}})->identical());
+  REQUIRE_FALSE(
+      fr::value_converter::make("{keys:set<{parts:vector<^1>}>}", {text, {{}, {}, {}}, {}}).ok());
+}
+
 TEST_CASE("integers and floating point numbers may become wider", "[core][schema]") {
   REQUIRE(converted<holds<std::int8_t>, holds<std::int16_t>>({-5}).inner == -5);
   REQUIRE(converted<holds<std::int16_t>, holds<std::int64_t>>({-300}).inner == -300);
