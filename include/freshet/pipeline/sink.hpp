@@ -68,7 +68,7 @@ class sink {
   virtual absl::StatusOr<std::string> prepare() = 0;
 
   /// Publishes what `token` describes, and nothing of what was written after `prepare` gave it:
-  /// with several tasks, rows may come between the two. `last` says that no row follows: the sink
+  /// rows may come between the two. `last` says that no row follows: the sink
   /// completes its output (renames a file, closes a table). Must be harmless when repeated after a
   /// crash.
   virtual absl::Status commit(std::string_view token, bool last) = 0;
