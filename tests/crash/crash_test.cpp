@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <random>
 #include <string>
@@ -87,6 +88,42 @@ class ordeal {
     }
     CAPTURE(jobs);
     CHECK(landed >= wanted);
+  }
+
+  /// Flips a bit of the checkpoint after a kill: the job goes on from another commit, or from a
+  /// copy, or tells that nothing is left.
+  void flip_bits(int wanted) {
+    CAPTURE(seed_, duration_.count(), wanted);
+    int flipped = 0;
+    int went_back = 0;
+    int lost = 0;
+    for (int jobs = 0; flipped < wanted && jobs < 4 * wanted; ++jobs) {
+      const scratch_folder folder(medium::memory);
+      running_program job(built_program("tests/freshet_crash_job"),
+                          given(folder.path(), 1 + random_() % 4, folder / "state"),
+                          folder / "said");
+      job.ended_within(duration_ / 4 + up_to(duration_ / 2));
+      if (!job.kill().killed || !has_commits(folder / "state")) continue;
+      const std::string where = flip_a_bit(folder / "state");
+      ++flipped;
+      const scratch_folder said;
+      ending how = run(said, folder.path(), 1 + random_() % 4, folder / "state");
+      INFO("a bit of " << where << " was flipped\n" << how.errors);
+      went_back += says(how.errors, "going on from") ? 1 : 0;
+      if (how.exit_code != 0) {
+        ++lost;
+        REQUIRE_FALSE(how.killed);
+        REQUIRE(says(how.errors, "DATA_LOSS"));
+        continue;
+      }
+      CHECK(says(how.errors, "exactly once"));
+      require_wanted(folder.path());
+    }
+    CAPTURE(went_back, lost);
+    CHECK(flipped >= wanted);
+    // Most bits are in files of a commit, and the copy is there for those that commits share.
+    CHECK(went_back >= wanted / 4);
+    CHECK(lost <= wanted / 4);
   }
 
   /// Stops the job in the middle of windows, sessions and timers, and goes on with other numbers of
@@ -164,6 +201,26 @@ class ordeal {
     return job.wait();
   }
 
+  /// In any file of `folder`. \return its name.
+  std::string flip_a_bit(const std::string& folder) {
+    std::vector<std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+      if (entry.is_regular_file() && entry.file_size() > 0) files.push_back(entry.path().string());
+    }
+    std::sort(files.begin(), files.end());
+    const std::string& chosen = files[random_() % files.size()];
+    // In place: files of several commits are one.
+    std::fstream file(chosen, std::ios::in | std::ios::out | std::ios::binary);
+    const auto at = static_cast<std::streamoff>(random_() % std::filesystem::file_size(chosen));
+    file.seekg(at);
+    const int byte = file.get();
+    file.seekp(at);
+    file.put(static_cast<char>(byte ^ (1 << (random_() % 8))));
+    file.close();
+    REQUIRE(file.good());
+    return chosen;
+  }
+
   microseconds up_to(microseconds longest) {
     return microseconds(random_() % static_cast<std::uint64_t>(longest.count() + 1));
   }
@@ -235,6 +292,11 @@ TEST_CASE(
 
 TEST_CASE("a parallel job whose disk fills up says so, and goes on when there is room", "[crash]") {
   ordeal(105, 10'000).fill_disk(5);
+}
+
+TEST_CASE("a parallel job gives the uninterrupted rows after kills with a bit flipped each",
+          "[crash]") {
+  ordeal(107, 8'000).flip_bits(24);
 }
 
 TEST_CASE("as many kills as the environment says", "[.][long]") {
