@@ -75,13 +75,14 @@ class upsert_operator final : public unary_operator<T, T>,
   void snapshot(state_writer& to) override {
     // Rows stay when all windows have closed: even the end of time comes before they expire.
     to.summary(to_bytes(frontier_), std::min(frontier_, timestamp_max - duration{1}));
-    write_rows(
+    begin_rows(
         table_, to,
-        [&](std::uint64_t hash, const key& of, const T& row) {
-          to.put(hash, to_bytes(of), timestamp_max, to_bytes(row));
+        [this, &to](std::uint64_t hash, const key& of, const T& row) {
+          to.put(hash, bytes_.key(of), timestamp_max, bytes_.value(row));
         },
-        [&](std::uint64_t hash, const key& of) { to.erase(hash, to_bytes(of)); });
+        [this, &to](std::uint64_t hash, const key& of) { to.erase(hash, bytes_.key(of)); });
   }
+  bool continue_snapshot(std::size_t& rows) override { return table_.snapshot_some(rows); }
 
   void restore(state_reader& from) override {
     for (const timestamp each : read_summaries<timestamp>(from)) {
@@ -113,6 +114,7 @@ class upsert_operator final : public unary_operator<T, T>,
   Deletes deletes_;
   keyed_table<key, T> table_;
   table_meter<key, T> meter_;
+  row_bytes bytes_;
   timestamp frontier_ = timestamp_min;
 };
 
