@@ -268,6 +268,8 @@ absl::Status job_runner::commit_now() {
 
 void job_runner::end(absl::Status result) {
   result_ = std::move(result);
+  // What is being written is waited for: it changes what the summary tells of the checkpoints.
+  commits_.reset();
   summarize();
   if (!summary_.nothing_to_do) last_ = tasks_->frontiers();
   {
@@ -282,8 +284,7 @@ void job_runner::end(absl::Status result) {
     savepoints_.clear();
   }
   ended_changed_.notify_all();
-  // Nobody asks the tasks any more. What is being written is waited for.
-  commits_.reset();
+  // Nobody asks the tasks any more.
   rebalancing_.reset();
   tasks_.reset();
   checkpointer_.close();

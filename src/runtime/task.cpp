@@ -299,7 +299,8 @@ task::step_result task::step() {
     return copying_ == nullptr && waits_for_room() ? step_result::waits : step_result::worked;
   }
   // What had no room may have some by now: nobody would wake this task for what it left undone.
-  if (worked || lacked_room || !unfinished_.empty()) return step_result::worked;
+  const bool left_undone = lacked_room || !unfinished_.empty() || barrier_wanted_ != 0;
+  if (worked || left_undone) return step_result::worked;
   return finished() ? step_result::finished : step_result::waits;
 }
 
