@@ -58,7 +58,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       check_manifest(bytes);
       break;
     case 1:
-      freshet::byte_writer(bytes).write_fixed(freshet::hash_bytes(bytes.data(), bytes.size()));
+      freshet::byte_writer(bytes).write_fixed(
+          freshet::detail::hash_bytes(bytes.data(), bytes.size()));
       check_manifest(bytes);
       break;
     case 2:
