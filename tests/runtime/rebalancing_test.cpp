@@ -160,6 +160,20 @@ TEST_CASE("nothing moves where it is switched off, and where one task has all",
   }
 }
 
+TEST_CASE("the longest interval between looks is as good as none", "[runtime][rebalancing]") {
+  pipeline p("patient");
+  std::int64_t seen = 0;
+  p.from("numbers", skewed_source(2, 20'000, 37)) | key_by(&reading::key) |
+      process<numbered>("count", numbering{}) |
+      to("seen", callback([&seen](const numbered&) { ++seen; }));
+  run_options options = options_of(2);
+  options.rebalance_every = duration::max();
+  run_summary summary;
+  REQUIRE(p.run(options, &summary).ok());
+  CHECK(seen == 40'000);
+  CHECK(summary.metrics.moves == 0);
+}
+
 TEST_CASE("views find their keys while groups move", "[runtime][rebalancing]") {
   // The windows stay open, so that what is read of a key only grows.
   const auto enough = std::make_shared<std::atomic<bool>>(false);
