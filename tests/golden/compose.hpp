@@ -86,7 +86,8 @@ std::vector<typename V::visit> log_of(std::uint64_t seed) {
     typename V::visit each;
     each.key = std::string(1, static_cast<char>('a' + random() % 5));
     each.amount = static_cast<decltype(each.amount)>(random() % 50);
-    const auto behind = static_cast<std::int64_t>(random() % (random() % 5 == 0 ? 25 : 4));
+    const std::uint64_t reach = random() % 5 == 0 ? 25 : 4;
+    const auto behind = static_cast<std::int64_t>(random() % reach);
     each.at = fr::timestamp{fr::duration{now - behind}};
     log.push_back(each);
   }

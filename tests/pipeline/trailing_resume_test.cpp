@@ -100,6 +100,7 @@ class counting_backend final : public fr::state_backend {
     }
     return to_->commit(std::move(changes), manifest, horizons);
   }
+  bool commits_quickly() const override { return to_->commits_quickly(); }
 
  private:
   std::unique_ptr<fr::state_backend> to_;

@@ -110,6 +110,7 @@ class driven_instance final : private fr::detail::task_services {
         REQUIRE(sink != nullptr);
         context.place = "sink";
         made->open(context);
+        REQUIRE(sink->open_sink().ok());
         REQUIRE(sink->start(std::nullopt).ok());
         op_->output(input.port).attach(made->input(0));
         sinks_.push_back(std::move(made));
