@@ -14,6 +14,7 @@ using freshet::test::ending;
 using freshet::test::exists;
 using freshet::test::has_commits;
 using freshet::test::medium;
+using freshet::test::moment_range;
 using freshet::test::operator+;
 using freshet::test::says;
 using freshet::test::scratch_folder;

@@ -7,9 +7,11 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +61,30 @@ std::map<std::string, std::string> contents_of(const std::string& folder);
 /// The path of a program that has been built; `name` is relative to the build's folder.
 std::string built_program(const std::string& name);
 
+/// From how long a stretch of a program's run the moments of kills are drawn. Programs run faster
+/// and slower from one time to the next, so it follows what the kills hit.
+class moment_range {
+ public:
+  /// \param run  how long the program runs when it is left alone.
+  void start_with(std::chrono::nanoseconds run) {
+    longest_ = std::chrono::duration_cast<std::chrono::microseconds>(run) / 2;
+  }
+
+  std::chrono::microseconds draw(std::mt19937_64& random) const {
+    return std::chrono::microseconds(random() % static_cast<std::uint64_t>(longest_.count() + 1));
+  }
+
+  /// \param killed      the program ran until it was killed; else it had ended by itself.
+  /// \param far_enough  it had come to what the kill was to interrupt.
+  void learn(bool killed, bool far_enough) {
+    if (!killed) longest_ = longest_ * 7 / 8;
+    if (killed && !far_enough) longest_ += longest_ / 8 + std::chrono::milliseconds(1);
+  }
+
+ private:
+  std::chrono::microseconds longest_{0};
+};
+
 /// How a process ended, and what it had said.
 struct ending {
   bool killed = false;  ///< By us; otherwise it exited.
@@ -79,6 +105,12 @@ class running_program {
   /// Waits until it exits, or `limit` has passed, or `until` (when given) returns true.
   /// \return whether it has exited.
   bool ended_within(std::chrono::microseconds limit, const std::function<bool()>& until = nullptr);
+
+  /// Waits until it exits, or `until` returns true, however long that takes.
+  /// \return whether it has exited.
+  bool ended_or(const std::function<bool()>& until) {
+    return ended_within(std::chrono::hours(24), until);
+  }
 
   /// Kills it as `kill -9` does, unless it has exited before, and tells which of the two it was.
   ending kill();
