@@ -149,7 +149,11 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.write_buffer_size = std::size_t{1} << 20;  // Never written to.
   options.target_file_size_base = file_bytes_max;
-  options.level_compaction_dynamic_level_bytes = true;
+  // Commits are merged with each other long before they are with all rows there are, which few of
+  // them would be worth. Rows that were replaced may take as much room as those that count.
+  options.compaction_style = rocksdb::kCompactionStyleUniversal;
+  options.compaction_options_universal.size_ratio = 10;  // Percent.
+  options.compaction_options_universal.max_size_amplification_percent = 100;
   options.level0_file_num_compaction_trigger = files_until_compaction;
   options.level0_slowdown_writes_trigger = files_until_wait * 2;
   options.level0_stop_writes_trigger = files_until_wait * 4;
