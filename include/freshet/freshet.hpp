@@ -20,6 +20,7 @@
 #include <freshet/core/time_text.hpp>
 #include <freshet/core/weighted.hpp>
 #include <freshet/pipeline/aggregating_state.hpp>
+#include <freshet/pipeline/async_map.hpp>
 #include <freshet/pipeline/count_windowing.hpp>
 #include <freshet/pipeline/event_time.hpp>
 #include <freshet/pipeline/keying.hpp>

@@ -135,6 +135,8 @@ job_metrics counter_board::metrics() const {
     for (const auto& each : counters_[node]) {
       one.bytes_in += each->bytes_in.load(std::memory_order_relaxed);
       one.bytes_out += each->bytes_out.load(std::memory_order_relaxed);
+      one.retried += each->retried.load(std::memory_order_relaxed);
+      one.ignored += each->ignored.load(std::memory_order_relaxed);
     }
     const state_size held = state_of(node);
     one.state_entries = held.entries;

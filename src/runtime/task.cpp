@@ -191,6 +191,9 @@ void task::open(const std::function<std::size_t(node_id)>& splits_of) {
     give_context(each);
     const auto* combiner = dynamic_cast<const frontier_combiner*>(each.op.get());
     if (combiner != nullptr) combiners_.push_back(combiner);
+    if (const auto* waits = dynamic_cast<const outside_work*>(each.op.get())) {
+      outside_.push_back(waits);
+    }
     auto* listener = dynamic_cast<split_listener*>(each.op.get());
     if (listener == nullptr) continue;
     auto& source = static_cast<head&>(operator_of(in_.described.source_of(each.node)));
@@ -288,7 +291,7 @@ task::step_result task::step() {
       worked |= met_deadlines_;
     }
     lacked_room = !outputs_have_room();
-    if (unfinished_.empty() && !lacked_room) {
+    if (unfinished_.empty() && !lacked_room && !is_full()) {
       worked |= heads_.empty() ? take_message() : read_sources();
     }
     worked |= flush_when_due(worked);
@@ -325,6 +328,12 @@ bool task::outputs_have_room() {
     for (channel* below : each.channels) room &= below->has_room();
   }
   return room;
+}
+
+/// Whether an operator waits for so much outside of the pipeline that it can take no more.
+bool task::is_full() const {
+  return std::any_of(outside_.begin(), outside_.end(),
+                     [](const outside_work* each) { return each->is_full(); });
 }
 
 /// Asks to be woken when there is room again. \return false when there is some by now, so that
@@ -570,6 +579,8 @@ void task::add_load(std::size_t to_stage, key_group_rows& sums) const {
 
 bool task::finished() const {
   return running_.empty() && unfinished_.empty() &&
+         std::all_of(outside_.begin(), outside_.end(),
+                     [](const outside_work* each) { return each->is_done(); }) &&
          std::all_of(arrivals_.begin(), arrivals_.end(),
                      [](const arrival& each) { return each.receiver->ended(); });
 }
@@ -782,6 +793,14 @@ std::function<void()> task::waker() {
   return [handle = handle_] {
     const std::lock_guard lock(handle->mutex);
     if (handle->of != nullptr) handle->of->wake();
+  };
+}
+
+std::function<void()> task::caller(runtime_operator& of) {
+  return [handle = handle_, &of] {
+    const std::lock_guard lock(handle->mutex);
+    task* const here = handle->of;
+    if (here != nullptr) here->post([here, &of] { here->call_at(of, here->now()); });
   };
 }
 

@@ -26,6 +26,7 @@
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/frontier_combiner.hpp>
 #include <freshet/pipeline/detail/graph.hpp>
+#include <freshet/pipeline/detail/outside_work.hpp>
 #include <freshet/pipeline/detail/sink_operator.hpp>
 #include <freshet/pipeline/detail/source_head.hpp>
 
@@ -205,6 +206,7 @@ class task final : public task_services {
   bool has_room() override { return outputs_have_room(); }
   void take_snapshot(runtime_operator& of) override;
   std::function<void()> waker() override;
+  std::function<void()> caller(runtime_operator& of) override;
   timestamp now() const override { return in_.clock(); }
   void call_at(runtime_operator& of, timestamp when) override;
 
@@ -262,6 +264,7 @@ class task final : public task_services {
   void start();
   void run_posted();
   bool outputs_have_room();
+  bool is_full() const;
   bool waits_for_room();
   bool settle();
   bool meet_deadlines();
@@ -308,6 +311,7 @@ class task final : public task_services {
   std::size_t channel_count_ = 0;  ///< Of all arrivals.
   std::vector<head*> running_;
   std::vector<const frontier_combiner*> combiners_;
+  std::vector<const outside_work*> outside_;
   std::vector<std::size_t> unfinished_;  ///< Members that have more to emit.
   std::vector<timestamp> deadlines_;     ///< Of processing time, by member.
   timestamp next_deadline_ = timestamp_max;

@@ -185,6 +185,8 @@ void driven_job::bring_up_to_date() {
   require_outside();
   if (phase_ == phase::composing) open();
   let_in_waiting();
+  // Something outside of the pipeline may have answered.
+  if (phase_ == phase::running) settle();
 }
 
 void driven_job::look() {

@@ -141,6 +141,8 @@ struct operator_metrics {
   /// of its files, if it knows them (`csv::read`: of the text, also where it is compressed).
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;  ///< Of the rows in `records_out`.
+  std::uint64_t retried = 0;    ///< Attempts of `async_map` after the first one of a record.
+  std::uint64_t ignored = 0;    ///< Answers that came twice, or when nobody waited any more.
 
   // What it holds just now, of all its tasks; not part of commits. While the job runs, up to 10 ms
   // of work old, and a task that rests is asked for the rest, for the next look. 0 for operators

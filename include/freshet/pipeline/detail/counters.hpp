@@ -52,6 +52,8 @@ struct alignas(64) operator_counters {
   std::atomic<std::uint64_t> regressed{0};
   std::atomic<std::uint64_t> dropped{0};
   std::atomic<std::uint64_t> shed{0};
+  std::atomic<std::uint64_t> retried{0};  // Of this run, and in no checkpoint.
+  std::atomic<std::uint64_t> ignored{0};  // The same.
   // As of the last look, and in no checkpoint.
   std::atomic<std::uint64_t> state_entries{0};
   std::atomic<std::uint64_t> state_bytes{0};

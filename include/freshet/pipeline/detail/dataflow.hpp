@@ -104,6 +104,9 @@ class task_services {
   virtual void take_snapshot(runtime_operator& of) = 0;
   /// What tells the task, from any thread, that it may have work.
   virtual std::function<void()> waker() = 0;
+  /// What asks, from any thread, for `of.on_processing_time` as soon as may be. It may outlive the
+  /// task, and does nothing then.
+  virtual std::function<void()> caller(runtime_operator& of) = 0;
   /// Processing time; never goes back.
   virtual timestamp now() const = 0;
   /// Asks for `of.on_processing_time` once processing time has reached `when`. An operator has one
