@@ -282,16 +282,22 @@ TEST_CASE("answers are kept by key, the oldest go, and all do after their time",
   const auto asked = std::make_shared<service>();
   frt::harness h;
   const auto in = h.input<question>("questions");
-  const auto out = in.stream() | fr::async_map<answered>("lookup", asks(asked), {},
-                                                         fr::cached_by(&question::about, 2, 10s));
+  const auto out = in.stream() | fr::async_map<answered>(
+                                     "lookup", asks(asked),
+                                     [](const question& q, const answered& known) {
+                                       return answered{q.id, known.found};
+                                     },
+                                     {}, fr::cached_by(&question::about, 2, 10s));
   const auto rows = h.collect(out);
   std::int64_t next = 0;
   const auto ask = [&](std::int64_t about) {
-    in.push({next++, about}, frt::at(0s));
+    in.push({next, about}, frt::at(0s));
     static_cast<void>(rows.size());
     const std::vector<call> calls = asked->fresh();
     for (const call& each : calls) each.answer();
-    CHECK(rows.take_values().at(0).found == 1000 + about);
+    const answered row = rows.take_values().at(0);
+    CHECK(row.id == next++);
+    CHECK(row.found == 1000 + about);
     return calls.size();
   };
   CHECK(ask(1) == 1);

@@ -30,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -62,11 +63,21 @@ struct async_operator_state {
   BOOST_DESCRIBE_CLASS(async_operator_state, (), (watermark, waiting), (), ())
 };
 
-template <class T, class Out, class Function, class Cache>
+/// Rows that are the answers.
+struct answer_alone {
+  template <class T, class Answer>
+  Answer operator()(const T&, const Answer& answer) const {
+    return answer;
+  }
+};
+
+/// `Out`: what `Combine` makes of a record and its answer.
+template <class T, class Answer, class Out, class Function, class Combine, class Cache>
 class async_operator final : public unary_operator<T, Out>, public outside_work {
  public:
-  async_operator(Function ask, async_options options, const Cache& cache)
+  async_operator(Function ask, Combine combine, async_options options, const Cache& cache)
       : ask_(std::move(ask)),
+        combine_(std::move(combine)),
         options_(std::move(options)),
         cache_(cache),
         breaker_(options_.breaker_failures, options_.breaker_open_for) {}
@@ -78,7 +89,7 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
 
   void open(const operator_context& context) override {
     unary_operator<T, Out>::open(context);
-    box_ = std::make_shared<answer_box<Out>>(context.task->caller(*this));
+    box_ = std::make_shared<answer_box<Answer>>(context.task->caller(*this));
   }
 
   void consume(batch<T>& rows) override { accept(rows); }
@@ -145,7 +156,7 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
     bool tries = false;  ///< Whether the service is back.
     std::uint64_t question = 0;
     timestamp due = timestamp_max;
-    std::optional<Out> answer{};
+    std::optional<Answer> answer{};
   };
 
   void forward(const control& what) override {
@@ -222,7 +233,7 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
       const std::uint64_t number = ready_.front();
       entry& each = at(number);
       if (each.attempts == 0) {
-        if (const Out* known = cached(each, now)) {
+        if (const Answer* known = cached(each, now)) {
           ready_.pop_front();
           settle(number, *known);
           continue;
@@ -234,7 +245,7 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
     }
   }
 
-  const Out* cached(const entry& each, timestamp now) {
+  const Answer* cached(const entry& each, timestamp now) {
     try {
       return cache_.find(each.record.value, now);
     } catch (...) {
@@ -252,7 +263,7 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
     each.due = saturating_add(now, options_.timeout);
     due_.emplace(each.due, number);
     open_.emplace(each.question, number);
-    const reply<Out> answer_here(std::make_shared<open_question<Out>>(box_, each.question));
+    const reply<Answer> answer_here(std::make_shared<open_question<Answer>>(box_, each.question));
     try {
       ask_(std::as_const(each.record.value), answer_here);
     } catch (...) {
@@ -262,8 +273,8 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
 
   /// \return whether there were any.
   bool take_answers(timestamp now) {
-    const std::vector<answer<Out>> all = box_->take();
-    for (const answer<Out>& each : all) {
+    const std::vector<answer<Answer>> all = box_->take();
+    for (const answer<Answer>& each : all) {
       const auto open = open_.find(each.question);
       if (open == open_.end()) {
         box_->note_ignored();  // Nobody waits for it any more.
@@ -320,7 +331,7 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
     leave(each);
   }
 
-  void settle(std::uint64_t number, const Out& answer) {
+  void settle(std::uint64_t number, const Answer& answer) {
     entry& each = at(number);
     each.answer = answer;
     each.now_is = stage::answered;
@@ -355,14 +366,19 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
   }
 
   void send(entry& each) {
-    unanswered_record<T>& record = each.record;
+    const unanswered_record<T>& record = each.record;
+    try {
+      rows_.values.push_back(std::invoke(combine_, record.value, std::as_const(*each.answer)));
+    } catch (...) {
+      fail_in_user_function(this->context().place, record.where());
+    }
+    const auto row = static_cast<std::uint32_t>(rows_.size() - 1);
     if (record.behind) {
-      rows_.behind.push_back({static_cast<std::uint32_t>(rows_.size()), *record.entry_frontier});
+      rows_.behind.push_back({row, *record.entry_frontier});
     }
     if (frontiers_) rows_.entry_frontiers.push_back(record.entry_frontier.value_or(*record.at));
     if (record.at) rows_.times.push_back(*record.at);
     rows_.positions.push_back(record.where());
-    rows_.values.push_back(std::move(*each.answer));
     leave(each);
     if (rows_.size() >= batch_rows_max) flush();
   }
@@ -388,10 +404,11 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
   }
 
   Function ask_;
+  Combine combine_;
   async_options options_;
-  typename Cache::template of<T, Out> cache_;
+  typename Cache::template of<T, Answer> cache_;
   circuit_breaker breaker_;
-  std::shared_ptr<answer_box<Out>> box_;
+  std::shared_ptr<answer_box<Answer>> box_;
   std::deque<entry> queue_;
   std::uint64_t first_ = 0;            ///< The number of the queue's head.
   std::uint64_t records_ = 0;          ///< In the queue, and not sent.
