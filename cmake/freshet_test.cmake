@@ -26,7 +26,7 @@ set(freshet_test_environment
 set(freshet_optimised_folders simulation)
 set(freshet_fully_checked_folders core sketch state)
 
-set(freshet_threaded_folders runtime simulation)
+set(freshet_threaded_folders async runtime simulation)
 
 # `./run test` compiles everything with AddressSanitizer, and a second time, optimised, only what
 # that may make different: the folders below deal with raw bytes, processes, or programs, or run
