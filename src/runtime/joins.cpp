@@ -1,0 +1,60 @@
+// How joins check and describe their options.
+#include <freshet/pipeline/interval_join.hpp>
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace freshet::detail {
+
+namespace {
+
+/// `length` plus or minus 1 us, clamped.
+duration moved(duration length, std::int64_t by) {
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(length.count(), by, &sum)) return length;
+  return duration{sum};
+}
+
+}  // namespace
+
+const char* name_of(join_type type) {
+  switch (type) {
+    case join_type::inner:
+      return "inner";
+    case join_type::left:
+      return "left";
+    case join_type::right:
+      return "right";
+    case join_type::full:
+      return "full";
+  }
+  return "unknown";
+}
+
+duration closed_interval::lower_of(duration lower, bool exclusive) {
+  return exclusive ? moved(lower, 1) : lower;
+}
+
+closed_interval closed_interval::of(const between& wanted, const std::string& place) {
+  const closed_interval interval{lower_of(wanted.lower, wanted.lower_exclusive),
+                                 wanted.upper_exclusive ? moved(wanted.upper, -1) : wanted.upper};
+  if (interval.lower <= interval.upper) return interval;
+  throw std::invalid_argument(fmt::format(
+      "{}: no moment lies in the interval {}{}, {}{}; give .lower less than .upper, or the same "
+      "with both bounds inclusive",
+      place, wanted.lower_exclusive ? '(' : '[', to_text(wanted.lower), to_text(wanted.upper),
+      wanted.upper_exclusive ? ')' : ']'));
+}
+
+std::string describe_interval(const closed_interval& interval, join_type type) {
+  return fmt::format(", {} between {} and {}", name_of(type), to_text(interval.lower),
+                     to_text(interval.upper));
+}
+
+std::string describe_until(duration lower, bool upper_exclusive, join_type type) {
+  return fmt::format(", {} from {} until its own end{}", name_of(type), to_text(lower),
+                     upper_exclusive ? ", exclusive" : "");
+}
+
+}  // namespace freshet::detail
