@@ -1,9 +1,13 @@
 // How joins check and describe their options.
 #include <freshet/pipeline/interval_join.hpp>
+#include <freshet/pipeline/join.hpp>
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 namespace freshet::detail {
 
@@ -50,6 +54,20 @@ closed_interval closed_interval::of(const between& wanted, const std::string& pl
 std::string describe_interval(const closed_interval& interval, join_type type) {
   return fmt::format(", {} between {} and {}", name_of(type), to_text(interval.lower),
                      to_text(interval.upper));
+}
+
+closed_interval interval_of_lives(const join_options& options, const std::string& place) {
+  for (const auto& [name, ttl] :
+       {std::pair("left_ttl", options.left_ttl), std::pair("right_ttl", options.right_ttl)}) {
+    if (ttl > duration::zero()) continue;
+    throw std::invalid_argument(
+        fmt::format("{}: {} {} is not positive; give .{} a positive duration", place, name,
+                    to_text(ttl), name));
+  }
+  closed_interval lives = closed_interval::of_all_time();
+  if (options.left_ttl != duration::max()) lives.upper = options.left_ttl - duration{1};
+  if (options.right_ttl != duration::max()) lives.lower = duration{1} - options.right_ttl;
+  return lives;
 }
 
 std::string describe_until(duration lower, bool upper_exclusive, join_type type) {

@@ -66,10 +66,14 @@ until_description<End> until(End end, until_options options = {}) {
 
 namespace detail {
 
-/// An interval with both ends in it, in whole microseconds.
+/// An interval with both ends in it, in whole microseconds. The shortest and the longest duration
+/// stand for no end.
 struct closed_interval {
   duration lower{0};
   duration upper{0};
+
+  static constexpr closed_interval of_all_time() { return {duration::min(), duration::max()}; }
+  friend constexpr bool operator==(const closed_interval&, const closed_interval&) = default;
 
   /// Throws `std::invalid_argument` when it is empty.
   static closed_interval of(const between& wanted, const std::string& place);
@@ -85,10 +89,11 @@ struct within_interval {
   static constexpr bool left_is_ordered = true;
 
   timestamp last_of_left(timestamp at, const auto&) const {
-    return saturating_add(at, interval.upper);
+    return interval.upper == duration::max() ? timestamp_max : saturating_add(at, interval.upper);
   }
   timestamp last_of_right(timestamp at, const auto&) const {
-    return saturating_subtract(at, interval.lower);
+    return interval.lower == duration::min() ? timestamp_max
+                                             : saturating_subtract(at, interval.lower);
   }
   bool late_left(timestamp, timestamp from, timestamp last) const {
     return from > saturating_subtract(last, interval.lower);

@@ -2,8 +2,7 @@
 //
 // Every record has a last moment: the latest time at which something can still be matched with it.
 // Records are kept ascending by it, so that those that can match something are behind one binary
-// search, and those whose time is over are in front. What is over is dropped when the key is next
-// seen, and when its last record is over: a cleanup of the key, not of each record.
+// search, and those whose time is over are in front.
 //
 // Threads: one. Memory: the records, and at most as many places again. Cost: O(log n) to search,
 // amortised O(1) to drop; inserting moves the records with a later last moment, few where records
@@ -85,7 +84,7 @@ class join_buffer {
     const auto place = records_.empty() || not_after(records_.back())
                            ? end()
                            : std::partition_point(begin(), end(), not_after);
-    const auto index = static_cast<std::size_t>(place - records_.begin());
+    const auto index = static_cast<std::uint32_t>(place - records_.begin());
     if (index < settled_ && !fresh.matched) settled_ = index;
     records_.insert(place, std::move(fresh));
   }
@@ -98,7 +97,7 @@ class join_buffer {
       first_ = settled_ = 0;
     } else if (2 * first_ > records_.size() && first_ > 8) {
       records_.erase(records_.begin(), begin());
-      settled_ = settled_ > first_ ? settled_ - first_ : 0;
+      settled_ -= std::min(settled_, first_);
       first_ = 0;
     }
   }
@@ -113,39 +112,33 @@ class join_buffer {
       if (end_after(each.last) > moment) break;
       f(each);
     }
-    armed_ = settled_ < records_.size() ? std::optional(end_after(records_[settled_].last))
-                                        : std::nullopt;
+    std::optional<timestamp> next;
+    if (settled_ < records_.size()) next = end_after(records_[settled_].last);
+    armed_ = next.value_or(timestamp_max);
     drop_before(moment);
-    return armed_;
+    return next;
   }
   /// Whether a timer for `moment` is missing; there is one now.
   bool arm(timestamp moment) {
-    if (armed_ && *armed_ <= moment) return false;
+    if (armed_ <= moment && armed_ != timestamp_max) return false;
     armed_ = moment;
     return true;
   }
 
-  // What process asks of the state of a key.
-  void bind(const state_times& times) { times_ = &times; }
-  void drop_expired() { drop_before(times_->event_time); }
-  timestamp next_expiry() const {
+  /// When all are over; the end of time where there are none, or never.
+  timestamp end_of_all() const {
     return records_.empty() ? timestamp_max : end_after(records_.back().last);
   }
-  const ttl& rule() const {
-    static constexpr ttl by_event_time;
-    return by_event_time;
-  }
-  bool holds_nothing() const { return records_.empty(); }
+  bool empty() const { return records_.empty(); }
 
  private:
   friend struct codec<join_buffer>;
 
   std::vector<record>
       records_;  ///< Ascending by `last`, then `at`; those before `first_` are over.
-  std::size_t first_ = 0;
-  std::size_t settled_ = 0;         ///< Every record before it has a match, or its row without one.
-  std::optional<timestamp> armed_;  ///< The next timer for records without a match.
-  const state_times* times_ = nullptr;
+  std::uint32_t first_ = 0;
+  std::uint32_t settled_ = 0;  ///< Every record before it has a match, or its row without one.
+  timestamp armed_ = timestamp_max;  ///< The next timer for records without a match, if any.
 };
 
 template <class T>
@@ -156,12 +149,44 @@ struct owned_rule<join_buffer<T>> {
   }
 };
 
-/// The state of a key of a join.
+/// The state of a key of a join. What is over is dropped when the key is next seen; or, where it is
+/// not, once both sides are over, or a side of more than a few records: so that there is about one
+/// cleanup per key, and not one per record.
 template <class L, class R>
-struct join_state {
+class join_state {
+ public:
   join_buffer<L> left;
   join_buffer<R> right;
-  BOOST_DESCRIBE_CLASS(join_state, (), (left, right), (), ())
+
+  // What process asks of the state of a key.
+  void bind(const state_times& times) { times_ = &times; }
+  void drop_expired() {
+    left.drop_before(times_->event_time);
+    right.drop_before(times_->event_time);
+  }
+  timestamp next_expiry() const {
+    const timestamp of_left = left.end_of_all();
+    const timestamp of_right = right.end_of_all();
+    const auto [first, second] = std::minmax(of_left, of_right);
+    const std::size_t held = first == of_left ? left.size() : right.size();
+    return second == timestamp_max || held > few ? first : second;
+  }
+  const ttl& rule() const {
+    static constexpr ttl by_event_time;
+    return by_event_time;
+  }
+  bool holds_nothing() const { return left.empty() && right.empty(); }
+
+ private:
+  static constexpr std::size_t few = 8;
+  const state_times* times_ = nullptr;
+};
+
+template <class L, class R>
+struct owned_rule<join_state<L, R>> {
+  static std::uint64_t bytes(const join_state<L, R>& all) {
+    return owned_bytes(all.left) + owned_bytes(all.right);
+  }
 };
 
 }  // namespace freshet::detail
@@ -187,6 +212,23 @@ struct codec<detail::join_buffer<T>> {
     return false;
   }
   static void format(detail::format_context& context) { detail::append_format<records>(context); }
+};
+
+template <class L, class R>
+struct codec<detail::join_state<L, R>> {
+  using parts = detail::type_list<detail::join_buffer<L>, detail::join_buffer<R>>;
+
+  static void encode(byte_writer& writer, const detail::join_state<L, R>& state) {
+    freshet::encode(writer, state.left);
+    freshet::encode(writer, state.right);
+  }
+  static bool decode(byte_reader& reader, detail::join_state<L, R>& state) {
+    return freshet::decode(reader, state.left) && freshet::decode(reader, state.right);
+  }
+  static void format(detail::format_context& context) {
+    detail::append_format_of_parts<detail::join_buffer<L>, detail::join_buffer<R>>(context,
+                                                                                   "tuple");
+  }
 };
 
 }  // namespace freshet
