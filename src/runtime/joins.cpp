@@ -1,6 +1,7 @@
 // How joins check and describe their options.
 #include <freshet/pipeline/interval_join.hpp>
 #include <freshet/pipeline/join.hpp>
+#include <freshet/pipeline/table.hpp>
 
 #include <fmt/format.h>
 
@@ -68,6 +69,15 @@ closed_interval interval_of_lives(const join_options& options, const std::string
   if (options.left_ttl != duration::max()) lives.upper = options.left_ttl - duration{1};
   if (options.right_ttl != duration::max()) lives.lower = duration{1} - options.right_ttl;
   return lives;
+}
+
+void require_room_in_table(const std::string& table, const table_options& options,
+                           std::size_t held) {
+  if (held <= options.max_keys) return;
+  throw std::length_error(fmt::format(
+      "table '{}' has {} keys in this task, more than the {} of .max_keys; give it more, raise "
+      "parallelism, or delete rows that are not needed",
+      table, held, options.max_keys));
 }
 
 std::string describe_until(duration lower, bool upper_exclusive, join_type type) {

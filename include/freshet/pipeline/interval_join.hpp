@@ -17,16 +17,14 @@
 // \source Flink's interval join; Kafka Streams' JoinWindows.
 #pragma once
 
-#include <freshet/core/codec.hpp>
 #include <freshet/core/time.hpp>
+#include <freshet/pipeline/detail/joining.hpp>
 #include <freshet/pipeline/detail/pairing.hpp>
-#include <freshet/pipeline/either.hpp>
 #include <freshet/pipeline/join_type.hpp>
 #include <freshet/pipeline/keying.hpp>
 
 #include <functional>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -131,21 +129,8 @@ concept names_a_timestamp = std::is_same_v<std::remove_cvref_t<T>, timestamp>;
 template <join_type Type, class Rule, class L, class KeyOfL, class R, class KeyOfR, class Combine>
 auto add_pairing(const process_look& look, const keyed_stream<L, KeyOfL>& left,
                  const keyed_stream<R, KeyOfR>& right, Rule rule, Combine combine) {
-  static_assert(checkpointable<L> && checkpointable<R>,
-                "freshet: records of a join must be checkpointable, because they wait for each "
-                "other; describe them with BOOST_DESCRIBE_STRUCT, or specialise freshet::codec");
   using function = pairing<Rule, Combine, Type, L, R>;
-  const auto both = connect(left, right);
-  auto [rows, late_left,
-        late_right] = [&]<class T, class KeyOf>(const keyed_stream<T, KeyOf>& keyed) {
-    return add_process<typename function::row, void, T, KeyOf, function,
-                       side_output<"late left", L>, side_output<"late right", R>>(
-        look, function(std::move(rule), std::move(combine)), keyed, {keyed.records().from()});
-  }(both);
-  using row = typename function::row;
-  return joined_stream<row, L, R>(
-      rows, stream<L>(late_left.graph(), late_left.from(), left.records().columns()),
-      stream<R>(late_right.graph(), late_right.from(), right.records().columns()));
+  return add_joining(look, left, right, function(std::move(rule), std::move(combine)));
 }
 
 template <join_type Type, class Interval, class L, class KeyOfL, class R, class KeyOfR,

@@ -55,6 +55,7 @@ struct call_frame {
   timestamp promised = timestamp_min;  ///< Rows before it are behind it.
   position where;                      ///< Of the record; in a timer, of no record.
   std::uint32_t index = 0;             ///< Of the next row among those of this call.
+  std::size_t keys_held = 0;
   timer_set* event_timers = nullptr;
   timer_set* processing_timers = nullptr;
   std::optional<timestamp> firing;  ///< The event timer that fires.
@@ -180,6 +181,13 @@ class process_context {
     core_.put(core_.rows, *core_.out, std::move(row), from);
   }
 
+  /// For how many keys, with that of this call, the task keeps state of the function.
+  std::size_t keys_held() const { return core_.frame.keys_held; }
+
+  /// Counts the record as one of which nothing comes: `operator_metrics::unassigned`.
+  void count_unassigned() {
+    detail::operator_counters::add(core_.context->counters->unassigned, 1);
+  }
   /// Counts the record as late: `operator_metrics::late`.
   void count_late() { detail::operator_counters::add(core_.context->counters->late, 1); }
 

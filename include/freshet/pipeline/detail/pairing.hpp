@@ -14,10 +14,10 @@
 
 #include <freshet/core/detail/optional.hpp>
 #include <freshet/pipeline/detail/join_buffer.hpp>
+#include <freshet/pipeline/detail/joining.hpp>
 #include <freshet/pipeline/either.hpp>
 #include <freshet/pipeline/join_type.hpp>
 #include <freshet/pipeline/process.hpp>
-#include <freshet/pipeline/side_output.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -39,17 +39,15 @@ class pairing {
   using state = join_state<L, R>;
   using row = combined_row<Type, Combine, L, R>;
   static constexpr bool any_order = true;
-  static constexpr side_output<"late left", L> late_left{};
-  static constexpr side_output<"late right", R> late_right{};
 
   pairing(Rule rule, Combine combine) : rule_(std::move(rule)), combine_(std::move(combine)) {}
 
   template <class Context>
   void process(either<L, R>&& one, state& mine, Context& context) {
     if (one.is_left()) {
-      enter<true>(one.left(), mine.left, mine.right, context);
+      enter<true>(one, one.left(), mine.left, mine.right, context);
     } else {
-      enter<false>(one.right(), mine.right, mine.left, context);
+      enter<false>(one, one.right(), mine.right, mine.left, context);
     }
   }
 
@@ -66,15 +64,11 @@ class pairing {
 
   /// A record enters its side, `mine`, and meets those of the other.
   template <bool Left, class T, class U, class Context>
-  void enter(T& record, join_buffer<T>& mine, join_buffer<U>& theirs, Context& context) {
+  void enter(either<L, R>& one, T& record, join_buffer<T>& mine, join_buffer<U>& theirs,
+             Context& context) {
     waiting_record<T> fresh = of_log<Left>(record, context);
     if (rule_late<Left>(fresh)) {
-      context.count_late();
-      if constexpr (Left) {
-        context.emit(late_left, std::move(record));
-      } else {
-        context.emit(late_right, std::move(record));
-      }
+      emit_late(one, context);
       return;
     }
     const timestamp watermark = context.watermark();
@@ -154,29 +148,17 @@ class pairing {
     origin.entry_frontier = std::max(left.entry_frontier(), right.entry_frontier());
     origin.where = by_right ? position_of_pair(right.where(), left.where())
                             : position_of_pair(left.where(), right.where());
-    return emit_row(origin, std::move(made), context);
+    return emit_made(origin, std::move(made), context);
   }
 
   template <bool Left, class T, class Context>
   void emit_alone(const waiting_record<T>& of, const T& record, Context& context) {
     const row_origin origin{std::max(of.at, of.last), of.entry_frontier(), of.where()};
     if constexpr (Left) {
-      emit_row(origin, combine_records<Type, Combine, L, R>(combine_, &record, nullptr), context);
+      emit_made(origin, combine_records<Type, Combine, L, R>(combine_, &record, nullptr), context);
     } else {
-      emit_row(origin, combine_records<Type, Combine, L, R>(combine_, nullptr, &record), context);
+      emit_made(origin, combine_records<Type, Combine, L, R>(combine_, nullptr, &record), context);
     }
-  }
-
-  /// False where the function says that there is no row.
-  template <class Made, class Context>
-  static bool emit_row(const row_origin& origin, Made&& made, Context& context) {
-    if constexpr (is_optional<std::remove_cvref_t<Made>>) {
-      if (!made) return false;
-      context.emit_as(origin, *std::forward<Made>(made));
-    } else {
-      context.emit_as(origin, std::forward<Made>(made));
-    }
-    return true;
   }
 
   template <bool Left, class T, class Context>

@@ -275,6 +275,7 @@ class process_operator final : public pausable_operator<T, Out> {
       frame.key = &of;
       slot& kept =
           *table_.get_or_insert(frame.hash, of, [this] { return slot{fresh_, {}, {}}; }).first;
+      frame.keys_held = table_.size();
       frame.event_timers = &kept.event_timers;
       frame.processing_timers = &kept.processing_timers;
       context_of context(core_);
@@ -366,6 +367,7 @@ class process_operator final : public pausable_operator<T, Out> {
     frame.where = {combine_hashes(due.hash + (event ? 0 : 1),
                                   static_cast<std::uint64_t>(due.when.time_since_epoch().count())),
                    this->context().number, 0};
+    frame.keys_held = table_.size();
     frame.event_timers = &kept.event_timers;
     frame.processing_timers = &kept.processing_timers;
     context_of context(core_);
