@@ -22,7 +22,11 @@
 #include <freshet/pipeline/aggregating_state.hpp>
 #include <freshet/pipeline/async_map.hpp>
 #include <freshet/pipeline/count_windowing.hpp>
+#include <freshet/pipeline/either.hpp>
 #include <freshet/pipeline/event_time.hpp>
+#include <freshet/pipeline/interval_join.hpp>
+#include <freshet/pipeline/join.hpp>
+#include <freshet/pipeline/join_type.hpp>
 #include <freshet/pipeline/keying.hpp>
 #include <freshet/pipeline/ordering.hpp>
 #include <freshet/pipeline/pane.hpp>
@@ -30,10 +34,13 @@
 #include <freshet/pipeline/process.hpp>
 #include <freshet/pipeline/sampling.hpp>
 #include <freshet/pipeline/stream.hpp>
+#include <freshet/pipeline/table.hpp>
+#include <freshet/pipeline/temporal_join.hpp>
 #include <freshet/pipeline/trailing.hpp>
 #include <freshet/pipeline/transform.hpp>
 #include <freshet/pipeline/upsert.hpp>
 #include <freshet/pipeline/windowing.hpp>
+#include <freshet/pipeline/window_join.hpp>
 #include <freshet/pipeline/with_panes.hpp>
 #include <freshet/sampling/rarity.hpp>
 #include <freshet/sampling/sampler.hpp>
