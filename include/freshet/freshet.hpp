@@ -20,8 +20,12 @@
 #include <freshet/core/time_text.hpp>
 #include <freshet/core/weighted.hpp>
 #include <freshet/pipeline/aggregating_state.hpp>
+#include <freshet/pipeline/change.hpp>
 #include <freshet/pipeline/count_windowing.hpp>
+#include <freshet/pipeline/deduplicate.hpp>
+#include <freshet/pipeline/emission.hpp>
 #include <freshet/pipeline/event_time.hpp>
+#include <freshet/pipeline/group_aggregate.hpp>
 #include <freshet/pipeline/keying.hpp>
 #include <freshet/pipeline/ordering.hpp>
 #include <freshet/pipeline/pane.hpp>
@@ -29,6 +33,7 @@
 #include <freshet/pipeline/process.hpp>
 #include <freshet/pipeline/sampling.hpp>
 #include <freshet/pipeline/stream.hpp>
+#include <freshet/pipeline/top_n.hpp>
 #include <freshet/pipeline/trailing.hpp>
 #include <freshet/pipeline/transform.hpp>
 #include <freshet/pipeline/upsert.hpp>

@@ -9,10 +9,12 @@
 //       };
 //       void process(const payment& p, state& mine, auto& context);          // every record
 //       void on_timer(const fr::timer& due, state& mine, auto& context);     // timers it has set
+//       void on_end(state& mine, auto& context);          // every key, at the end of the input
 //     };
 //     BOOST_DESCRIBE_STRUCT(scoring::state, (), (last, count))
 //
-// A function without a struct `state` is called without it.
+// A function without a struct `state` is called without it. After `on_end` the key's state goes;
+// `on_end` needs event times, a state, and no second stream.
 //
 //     auto scores = payments | fr::key_by(&payment::card) | fr::process<score>("scoring",
 //     scoring{});
@@ -137,9 +139,18 @@ bool expires_by_processing_time(const State& initial) {
   return found;
 }
 
+/// What an operator that is made of a process function says of itself.
+struct process_description {
+  std::string kind = "process";
+  std::string format;  ///< What its state depends on, beside the key.
+  /// What takes it out of the promise where the log does not decide the order in which it receives
+  /// records. Empty: its rows do not depend on that order.
+  std::string by_arrival = "process in the order of arrival";
+};
+
 template <class Out, class Broadcast, class T, class KeyOf, class F, class... Tags>
 auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyOf>& keyed,
-                 std::vector<port_of> inputs) {
+                 std::vector<port_of> inputs, const process_description& of = {}) {
   using key = key_of_t<KeyOf, T>;
   using state = state_of<F>;
   using shared = shared_of<F, Broadcast>;
@@ -157,11 +168,14 @@ auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyO
                   "const freshet::broadcast_context&), and a struct shared for what it keeps");
   }
   const stream<T>& records = keyed.records();
-  const std::string place = "process '" + name + "'";
+  const std::string place = of.kind + " '" + name + "'";
+  if constexpr (has_end_function<F, state, context>) {
+    records.graph()->require_timed(records.from(), place);
+  }
   const state initial = function_calls<F, state, shared>(f).initial_state();
   require_usable_state(place, initial);
   node fresh;
-  fresh.kind = "process";
+  fresh.kind = of.kind;
   fresh.name = name;
   fresh.named = true;
   fresh.timed = records.graph()->timed(records.from());
@@ -170,14 +184,15 @@ auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyO
   fresh.inputs = std::move(inputs);
   fresh.takes = distribution::by_key;
   fresh.sides_take = distribution::all_to_all;
-  fresh.format = "key " + format_of<key>();
+  fresh.format = "key " + format_of<key>() + of.format;
   fresh.layout = &process_operator<T, KeyOf, Broadcast, Out, F, Tags...>::layout;
   if constexpr (std::is_void_v<Broadcast>) {
-    // Timers keep their place in the log only where rows know what had been promised before them.
-    const bool know = !fresh.timed || records.graph()->want_entry_frontiers(records.from());
-    (know ? fresh.unpromised_by_arrival : fresh.unpromised)
-        .emplace_back("process in the order of arrival");
-    fresh.has_timers = fresh.timed;
+    if (!of.by_arrival.empty()) {
+      // Timers keep their place in the log only where rows know what had been promised before them.
+      const bool know = !fresh.timed || records.graph()->want_entry_frontiers(records.from());
+      (know ? fresh.unpromised_by_arrival : fresh.unpromised).push_back(of.by_arrival);
+      fresh.has_timers = fresh.timed;
+    }
   } else {
     fresh.unpromised.emplace_back("broadcast");
   }

@@ -14,9 +14,11 @@
 #include <freshet/state/timers.hpp>
 #include <freshet/state/ttl.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -34,6 +36,27 @@ struct timer {
 
 namespace detail {
 
+/// What a key waits for; most keys of most functions wait for nothing.
+struct key_timers {
+  timer_set event;
+  timer_set processing;
+  // When the clean-ups in the queues are due; earlier entries were replaced by these.
+  timestamp event_cleanup = timestamp_max;
+  timestamp processing_cleanup = timestamp_max;
+
+  timer_set& of(time_domain time) { return time == time_domain::event_time ? event : processing; }
+  timestamp& cleanup_of(time_domain time) {
+    return time == time_domain::event_time ? event_cleanup : processing_cleanup;
+  }
+};
+
+using key_timers_handle = std::unique_ptr<key_timers>;
+
+inline key_timers& made(key_timers_handle& timers) {
+  if (timers == nullptr) timers = std::make_unique<key_timers>();
+  return *timers;
+}
+
 /// What is known during one call of a function.
 template <class Key>
 struct call_frame {
@@ -45,8 +68,7 @@ struct call_frame {
   timestamp promised = timestamp_min;  ///< Rows before it are behind it.
   position where;                      ///< Of the record; in a timer, of no record.
   std::uint32_t index = 0;             ///< Of the next row among those of this call.
-  timer_set* event_timers = nullptr;
-  timer_set* processing_timers = nullptr;
+  key_timers_handle* timers = nullptr;
   std::optional<timestamp> firing;  ///< The event timer that fires.
 };
 
@@ -156,6 +178,15 @@ class process_context {
   /// the watermark was until a timer fired, is behind it downstream.
   void emit_at(timestamp at, Out row) { core_.put(core_.rows, *core_.out, std::move(row), at); }
 
+  /// Emits a row that is behind `entry_frontier`, where that is later than `at`: in place of a
+  /// record that was.
+  void emit_behind(timestamp at, timestamp entry_frontier, Out row) {
+    const timestamp promised = core_.frame.promised;
+    core_.frame.promised = std::max(promised, entry_frontier);
+    emit_at(at, std::move(row));
+    core_.frame.promised = promised;
+  }
+
   /// Emits a row into a side output.
   template <class Tag>
   void emit(const Tag& tag, typename Tag::value_type row) {
@@ -189,21 +220,25 @@ class process_context {
           "an event timer set itself for its own time, and would fire for ever; "
           "set it for a later one");
     }
-    if (!core_.frame.event_timers->insert(when)) return;
+    if (!detail::made(*core_.frame.timers).event.insert(when)) return;
     core_.event_queue.push({when, timer_kind::function, core_.frame.hash, key()});
   }
   /// Forgets the timer. Does nothing when there is none.
-  void delete_event_timer(timestamp when) { core_.frame.event_timers->erase(when); }
+  void delete_event_timer(timestamp when) {
+    if (*core_.frame.timers != nullptr) (*core_.frame.timers)->event.erase(when);
+  }
 
   /// Asks for `on_timer` when processing time reaches `when`. Pending ones are kept in checkpoints,
   /// fire at once after a restart when they are overdue, and are dropped at the end of the input.
   void set_processing_timer(timestamp when) {
     require_timer_function();
     core_.used_processing_time = true;
-    if (!core_.frame.processing_timers->insert(when)) return;
+    if (!detail::made(*core_.frame.timers).processing.insert(when)) return;
     core_.processing_queue.push({when, timer_kind::function, core_.frame.hash, key()});
   }
-  void delete_processing_timer(timestamp when) { core_.frame.processing_timers->erase(when); }
+  void delete_processing_timer(timestamp when) {
+    if (*core_.frame.timers != nullptr) (*core_.frame.timers)->processing.erase(when);
+  }
 
  private:
   void require_timer_function() const {
