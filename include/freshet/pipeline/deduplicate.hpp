@@ -17,7 +17,7 @@
 //
 // Time, order: emission.hpp says what is a function of the log; by arrival nothing is over several
 // splits. State per key: keep_first without changes a time stamp and, while it waits, the record;
-// else the record and its order key; and TODO bytes, with a time to forget it 60 more.
+// else the record and its order key; and 17 bytes and the key, with a time to forget it 60 more.
 #pragma once
 
 #include <freshet/aggregate/ordered.hpp>

@@ -11,8 +11,9 @@
 // The aggregates must then know `subtract`: count, sum, mean do.
 //
 // Time, order: emission.hpp says what is a function of the log. State per key: those of the
-// aggregates, and TODO bytes; with emit_every also the last row; with a time to forget it a timer,
-// 60 bytes and the key. It goes when the key is forgotten, or has no rows any more.
+// aggregates, 8 bytes, and 17 and the key in a hash table that is at least 0.35 full; with
+// emit_every also the last row; with a time to forget it 140 bytes and the key for a timer. It goes
+// when the key is forgotten, or has no rows any more.
 // \source Flink SQL's group aggregate with a retraction-consuming `AggregateFunction::retract`.
 #pragma once
 

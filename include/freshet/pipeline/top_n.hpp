@@ -14,8 +14,8 @@
 // greatest of each window, when the watermark reaches its end.
 //
 // Time, order: emission.hpp says what is a function of the log. State per key: the rows that are
-// ranked and their order keys, and TODO bytes; with emit_every the rows that were said, too.
-// Cost: a comparison for a record that is not among them, else O(n).
+// ranked and their order keys, and 17 bytes and the key; with emit_every the rows that were said,
+// too. Cost: a comparison for a record that is not among them, else O(n).
 #pragma once
 
 #include <freshet/aggregate/basic.hpp>
