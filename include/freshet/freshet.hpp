@@ -27,8 +27,10 @@
 #include <freshet/pipeline/event_time.hpp>
 #include <freshet/pipeline/group_aggregate.hpp>
 #include <freshet/pipeline/keying.hpp>
+#include <freshet/pipeline/match.hpp>
 #include <freshet/pipeline/ordering.hpp>
 #include <freshet/pipeline/pane.hpp>
+#include <freshet/pipeline/pattern.hpp>
 #include <freshet/pipeline/pipeline.hpp>
 #include <freshet/pipeline/process.hpp>
 #include <freshet/pipeline/sampling.hpp>

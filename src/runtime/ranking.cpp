@@ -2,11 +2,13 @@
 #include <freshet/pipeline/deduplicate.hpp>
 #include <freshet/pipeline/top_n.hpp>
 
-namespace freshet::detail {
+namespace freshet {
 
 std::string to_text(keep_by by) {
   return by == keep_by::arrival ? "arrival" : "event time";
 }
+
+namespace detail {
 
 std::string describe_top_n(std::size_t n, const top_n_options& options) {
   std::string text = std::to_string(n) + (options.smallest ? " smallest" : " greatest");
@@ -24,4 +26,6 @@ std::string check_top_n(std::size_t n, const top_n_options& options, bool upsert
   return {};
 }
 
-}  // namespace freshet::detail
+}  // namespace detail
+
+}  // namespace freshet

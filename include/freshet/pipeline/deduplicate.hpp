@@ -45,6 +45,9 @@ namespace freshet {
 /// What decides which record of a key is first or last.
 enum class keep_by : std::uint8_t { event_time, arrival };
 
+/// `event time`, `arrival`.
+std::string to_text(keep_by by);
+
 /// Keeps the first record of a key. With `emit_complete{D}` a record that is later by more than D
 /// than the one that was kept is first again, and so on: the horizon of duplicates is D. With
 /// `forget_after` of the other emissions D counts from the newest record of the key.
@@ -271,8 +274,6 @@ consteval void require_extensible() {
                 "freshet: these rows extend the record, and this type cannot be extended; map it "
                 "to a struct that is not final first");
 }
-
-std::string to_text(keep_by by);
 
 template <class T, class KeyOf, emission When>
 auto add_keep_first(const std::string& name, keep_first how, const When& when,
