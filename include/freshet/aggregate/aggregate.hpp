@@ -118,6 +118,17 @@ concept aggregate_of = std::copy_constructible<A> && detail::named<A> && detail:
                        (detail::adds_with_order<A, T> || detail::adds_without_order<A, T>) &&
                        detail::merges_states<A, T> && detail::gives_result<A, T>;
 
+/// An aggregate that can take rows back, for updated results over changes:
+/// - `subtract(state&, const T&)`: undoes an `add` of an equal row; one such row is in the state. A
+///   state from which all rows were taken back is not used any more.
+/// Integers are exact. Floating sums and means lose what rounding took, 1e-12 of the largest sum on
+/// the way, and once they have met NaN or an infinity they stay NaN or infinite.
+template <class A, class T>
+concept retractable_aggregate =
+    aggregate_of<A, T> && requires(const A& aggregate, aggregate_state<A, T>& from, const T& row) {
+      aggregate.subtract(from, row);
+    };
+
 /// The type of the value that `A` puts into a row.
 template <class A, class T>
 using aggregate_result = std::remove_cvref_t<decltype(std::declval<const A&>().result(

@@ -41,6 +41,10 @@ struct count_aggregate {
   void add(state& to, const T&) const {
     ++to.rows;
   }
+  template <class T>
+  void subtract(state& from, const T&) const {
+    --from.rows;
+  }
   void merge(state& into, const state& from) const { into.rows += from.rows; }
   std::uint64_t result(const state& of) const { return of.rows; }
 };
@@ -72,6 +76,12 @@ struct count_if_aggregate {
     } else if constexpr (is_value) {
       if (std::invoke(predicate, row).has_value()) ++to.matching_rows;
     }
+  }
+  template <class T>
+  void subtract(state& from, const T& row) const {
+    state one;
+    add(one, row);
+    from.matching_rows -= one.matching_rows;
   }
   void merge(state& into, const state& from) const { into.matching_rows += from.matching_rows; }
   std::uint64_t result(const state& of) const { return of.matching_rows; }
@@ -161,6 +171,10 @@ struct sum_aggregate {
   void add(state_for<T>& to, const T& row) const {
     detail::with_value(projection, row, [&](auto value) { to.total.add(value); });
   }
+  template <class T>
+  void subtract(state_for<T>& from, const T& row) const {
+    detail::with_value(projection, row, [&](auto value) { from.total.subtract(value); });
+  }
   template <class V>
   void merge(sum_state<V>& into, const sum_state<V>& from) const {
     into.total.merge(from.total);
@@ -186,6 +200,13 @@ struct mean_aggregate {
     detail::with_value(projection, row, [&](auto value) {
       to.total.add(value);
       ++to.values;
+    });
+  }
+  template <class T>
+  void subtract(state_for<T>& from, const T& row) const {
+    detail::with_value(projection, row, [&](auto value) {
+      from.total.subtract(value);
+      --from.values;
     });
   }
   template <class V, bool MayBeEmpty>

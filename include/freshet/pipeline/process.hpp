@@ -9,13 +9,15 @@
 //       };
 //       void process(const payment& p, state& mine, auto& context);          // every record
 //       void on_timer(const fr::timer& due, state& mine, auto& context);     // timers it has set
+//       void on_end(state& mine, auto& context);          // every key, at the end of the input
 //     };
 //     BOOST_DESCRIBE_STRUCT(scoring::state, (), (last, count))
 //
 // A function without a struct `state` is called without it. One whose `process` takes the record as
 // `payment&&` may move from it. One that says `static constexpr bool any_order = true` promises
 // that its rows and late records are the same in whatever order records arrive, and is not named by
-// `run_summary::unpromised`.
+// `run_summary::unpromised`. After `on_end` the key's state goes; `on_end` needs event times, a
+// state, and no second stream.
 //
 //     auto scores = payments | fr::key_by(&payment::card) | fr::process<score>("scoring",
 //     scoring{});
@@ -145,7 +147,9 @@ struct process_look {
   std::string kind = "process";
   std::string name;
   std::string options = {};  ///< What its state depends on, beside keys and types.
-  const char* order = "process in the order of arrival";  ///< What the summary calls it.
+  /// What takes it out of the promise where the log does not decide the order in which it receives
+  /// records. Empty: its rows do not depend on that order.
+  std::string order = "process in the order of arrival";
 };
 
 /// Whether a function says that its rows do not depend on the order of arrival.
@@ -177,6 +181,9 @@ auto add_process(const process_look& look, const F& f, const keyed_stream<T, Key
   }
   const stream<T>& records = keyed.records();
   const std::string place = look.kind + " '" + look.name + "'";
+  if constexpr (has_end_function<F, state, context>) {
+    records.graph()->require_timed(records.from(), place);
+  }
   const state initial = function_calls<F, state, shared>(f).initial_state();
   require_usable_state(place, initial);
   node fresh;
@@ -191,12 +198,12 @@ auto add_process(const process_look& look, const F& f, const keyed_stream<T, Key
   fresh.sides_take = distribution::all_to_all;
   fresh.format = "key " + format_of<key>() + look.options;
   fresh.layout = &process_operator<T, KeyOf, Broadcast, Out, F, Tags...>::layout;
-  if constexpr (std::is_void_v<Broadcast> && takes_any_order<F>) {
-    fresh.has_timers = fresh.timed;
-  } else if constexpr (std::is_void_v<Broadcast>) {
-    // Timers keep their place in the log only where rows know what had been promised before them.
-    const bool know = !fresh.timed || records.graph()->want_entry_frontiers(records.from());
-    (know ? fresh.unpromised_by_arrival : fresh.unpromised).emplace_back(look.order);
+  if constexpr (std::is_void_v<Broadcast>) {
+    if (!takes_any_order<F> && !look.order.empty()) {
+      // Timers keep their place in the log only where rows know what had been promised before them.
+      const bool know = !fresh.timed || records.graph()->want_entry_frontiers(records.from());
+      (know ? fresh.unpromised_by_arrival : fresh.unpromised).push_back(look.order);
+    }
     fresh.has_timers = fresh.timed;
   } else {
     fresh.unpromised.emplace_back("broadcast");

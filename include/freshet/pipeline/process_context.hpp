@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -44,6 +45,27 @@ struct row_origin {
 
 namespace detail {
 
+/// What a key waits for; most keys of most functions wait for nothing.
+struct key_timers {
+  timer_set event;
+  timer_set processing;
+  // When the clean-ups in the queues are due; earlier entries were replaced by these.
+  timestamp event_cleanup = timestamp_max;
+  timestamp processing_cleanup = timestamp_max;
+
+  timer_set& of(time_domain time) { return time == time_domain::event_time ? event : processing; }
+  timestamp& cleanup_of(time_domain time) {
+    return time == time_domain::event_time ? event_cleanup : processing_cleanup;
+  }
+};
+
+using key_timers_handle = std::unique_ptr<key_timers>;
+
+inline key_timers& made(key_timers_handle& timers) {
+  if (timers == nullptr) timers = std::make_unique<key_timers>();
+  return *timers;
+}
+
 /// What is known during one call of a function.
 template <class Key>
 struct call_frame {
@@ -56,8 +78,7 @@ struct call_frame {
   position where;                      ///< Of the record; in a timer, of no record.
   std::uint32_t index = 0;             ///< Of the next row among those of this call.
   std::size_t keys_held = 0;
-  timer_set* event_timers = nullptr;
-  timer_set* processing_timers = nullptr;
+  key_timers_handle* timers = nullptr;
   std::optional<timestamp> firing;  ///< The event timer that fires.
 };
 
@@ -180,6 +201,12 @@ class process_context {
     from.entry_frontier = std::max(from.entry_frontier, core_.frame.promised);
     core_.put(core_.rows, *core_.out, std::move(row), from);
   }
+  /// Emits a row that is behind `entry_frontier`, where that is later than `at`: in place of a
+  /// record that was. It has its place among the rows of this call.
+  void emit_behind(timestamp at, timestamp entry_frontier, Out row) {
+    emit_as({at, entry_frontier, detail::position_of_row(core_.frame.where, core_.frame.index++)},
+            std::move(row));
+  }
 
   /// For how many keys, with that of this call, the task keeps state of the function.
   std::size_t keys_held() const { return core_.frame.keys_held; }
@@ -224,21 +251,25 @@ class process_context {
           "an event timer set itself for its own time, and would fire for ever; "
           "set it for a later one");
     }
-    if (!core_.frame.event_timers->insert(when)) return;
+    if (!detail::made(*core_.frame.timers).event.insert(when)) return;
     core_.event_queue.push({when, timer_kind::function, core_.frame.hash, key()});
   }
   /// Forgets the timer. Does nothing when there is none.
-  void delete_event_timer(timestamp when) { core_.frame.event_timers->erase(when); }
+  void delete_event_timer(timestamp when) {
+    if (*core_.frame.timers != nullptr) (*core_.frame.timers)->event.erase(when);
+  }
 
   /// Asks for `on_timer` when processing time reaches `when`. Pending ones are kept in checkpoints,
   /// fire at once after a restart when they are overdue, and are dropped at the end of the input.
   void set_processing_timer(timestamp when) {
     require_timer_function();
     core_.used_processing_time = true;
-    if (!core_.frame.processing_timers->insert(when)) return;
+    if (!detail::made(*core_.frame.timers).processing.insert(when)) return;
     core_.processing_queue.push({when, timer_kind::function, core_.frame.hash, key()});
   }
-  void delete_processing_timer(timestamp when) { core_.frame.processing_timers->erase(when); }
+  void delete_processing_timer(timestamp when) {
+    if (*core_.frame.timers != nullptr) (*core_.frame.timers)->processing.erase(when);
+  }
 
  private:
   void require_timer_function() const {

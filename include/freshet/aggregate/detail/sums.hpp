@@ -26,6 +26,15 @@ struct exact_sum {
     add_words(extension, static_cast<std::uint64_t>(value));
   }
 
+  template <std::integral V>
+  void subtract(V value) {
+    exact_sum negated;
+    negated.add(value);
+    negated.low = ~negated.low + 1;
+    negated.high = ~negated.high + (negated.low == 0 ? 1U : 0U);
+    merge(negated);
+  }
+
   void merge(const exact_sum& from) { add_words(from.high, from.low); }
 
   bool negative() const { return (high >> 63) != 0; }
@@ -88,6 +97,8 @@ struct compensated_sum {
     compensation += sum_is_larger ? (sum - next) + value : (value - next) + sum;
     sum = next;
   }
+
+  void subtract(double value) { add(-value); }
 
   void merge(const compensated_sum& from) {
     add(from.sum);

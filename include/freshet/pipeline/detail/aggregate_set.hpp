@@ -36,6 +36,11 @@ class aggregate_set {
     });
   }
 
+  /// For retractable aggregates.
+  void subtract(state& from, const T& value) const {
+    each([&](auto index) { std::get<index>(parts_).subtract(std::get<index>(from), value); });
+  }
+
   void merge(state& into, const state& from) const {
     each([&](auto index) {
       std::get<index>(parts_).merge(std::get<index>(into), std::get<index>(from));

@@ -102,6 +102,11 @@ concept takes_broadcast =
       f.on_broadcast(record, shared, now);
     };
 
+template <class F, class State, class Context>
+inline constexpr bool has_end_function =
+    has_state_type<F> &&
+    requires(F& f, State& state, Context& context) { f.on_end(state, context); };
+
 template <class F, class State, class Shared, class Context>
 inline constexpr bool has_timer_function =
     times_alone<F, State, Context> || times_with_shared<F, State, Shared, Context>;
@@ -135,6 +140,10 @@ class function_calls {
       call([&](auto&... known) { f_.on_timer(due, known..., context); },
            std::bool_constant<times_with_shared<F, State, Shared, Context>>{}, state, shared);
     }
+  }
+  template <class Context>
+  void on_end(State& state, Context& context) {
+    if constexpr (has_end_function<F, State, Context>) f_.on_end(state, context);
   }
   template <class B>
   void on_broadcast(const B& record, Shared& shared, const broadcast_context& now) {

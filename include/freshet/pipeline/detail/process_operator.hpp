@@ -37,11 +37,7 @@ namespace freshet::detail {
 template <class State>
 struct process_slot {
   State state;
-  timer_set event_timers;
-  timer_set processing_timers;
-  // When the clean-ups in the queues are due; earlier entries were replaced by these.
-  timestamp event_cleanup = timestamp_max;
-  timestamp processing_cleanup = timestamp_max;
+  key_timers_handle timers;  ///< Null until it has set one.
 };
 
 template <class Shared>
@@ -91,8 +87,9 @@ class process_operator final : public pausable_operator<T, Out> {
 
   std::optional<state_size> held_state() override {
     meter_.look_at(table_, [](const slot& kept) {
-      const std::size_t timers = kept.event_timers.size() + kept.processing_timers.size();
-      return owned_bytes(kept.state) + timers * sizeof(timestamp);
+      if (kept.timers == nullptr) return owned_bytes(kept.state);
+      const std::size_t timers = kept.timers->event.size() + kept.timers->processing.size();
+      return owned_bytes(kept.state) + sizeof(key_timers) + timers * sizeof(timestamp);
     });
     state_size all = table_meter<key, slot>::of(table_);
     all.bytes += meter_.owned_by(all.entries) + owned_bytes(shared_) +
@@ -112,8 +109,10 @@ class process_operator final : public pausable_operator<T, Out> {
     begin_rows(
         table_, to,
         [this, &to](std::uint64_t hash, const key& of, const slot& kept) {
+          static const key_timers none;
+          const key_timers& timers = kept.timers == nullptr ? none : *kept.timers;
           to.put(hash, bytes_.key(of), timestamp_max,
-                 bytes_.value(kept.state, kept.event_timers, kept.processing_timers));
+                 bytes_.value(kept.state, timers.event, timers.processing));
         },
         [this, &to](std::uint64_t hash, const key& of) { to.erase(hash, bytes_.key(of)); });
   }
@@ -134,19 +133,21 @@ class process_operator final : public pausable_operator<T, Out> {
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       auto of = from_bytes<key>(key_bytes);
       if (!of.ok()) from.fail(of.status());
-      slot kept{fresh_, {}, {}};
+      slot kept{fresh_, {}};
+      key_timers timers;
       byte_reader reader(value);
-      if (!decode(reader, kept.state) || !decode(reader, kept.event_timers) ||
-          !decode(reader, kept.processing_timers)) {
+      if (!decode(reader, kept.state) || !decode(reader, timers.event) ||
+          !decode(reader, timers.processing)) {
         from.fail(reader.status());
       }
       if (reader.remaining() > 0) from.fail("bytes after a key's timers");
-      for (const timestamp when : kept.event_timers) {
+      for (const timestamp when : timers.event) {
         core_.event_queue.push({when, timer_kind::function, hash, *of});
       }
-      for (const timestamp when : kept.processing_timers) {
+      for (const timestamp when : timers.processing) {
         core_.processing_queue.push({when, timer_kind::function, hash, *of});
       }
+      if (!timers.event.empty() || !timers.processing.empty()) made(kept.timers) = timers;
       schedule_cleanup(hash, *of, kept);
       table_.insert_restored(hash, std::move(*of), std::move(kept));
     });
@@ -160,6 +161,8 @@ class process_operator final : public pausable_operator<T, Out> {
     auto sparse =
         std::lower_bound(rows.behind.begin(), rows.behind.end(), next,
                          [](const behind_row& each, std::size_t row) { return each.row < row; });
+    constexpr std::size_t ahead = 8;
+    const bool far = table_.prefetch_pays();
     bool pauses = false;
     for (; next < rows.size(); ++next) {
       pauses = this->should_pause() ||
@@ -167,6 +170,7 @@ class process_operator final : public pausable_operator<T, Out> {
       if (pauses) break;
       std::optional<timestamp> behind;
       if (sparse != rows.behind.end() && sparse->row == next) behind = sparse++->entry_frontier;
+      if (far && next + ahead < rows.size()) table_.prefetch(rows.hashes[next + ahead]);
       process_row(rows, next, behind);
     }
     if (!pauses) pauses = !advance_to(core_.frontier);
@@ -207,6 +211,9 @@ class process_operator final : public pausable_operator<T, Out> {
       if (!fire_event_timers(frontier)) return false;
       reach(frontier);
     }
+    if constexpr (has_end) {
+      if (frontier == timestamp_max && !end_keys()) return false;
+    }
     arm();
     return true;
   }
@@ -222,6 +229,7 @@ class process_operator final : public pausable_operator<T, Out> {
   using context_of = process_context<key, Out, Tags...>;
   static constexpr bool takes_over = processes_own<F, T, state, context_of>;
   static constexpr bool has_broadcast = !std::is_void_v<Broadcast>;
+  static constexpr bool has_end = has_end_function<F, state, context_of>;
   static constexpr std::size_t slice_calls = 4 * batch_rows_max;
 
   /// The second input. Its watermark plays no part: control records apply as they arrive.
@@ -273,11 +281,9 @@ class process_operator final : public pausable_operator<T, Out> {
       using kept_key = std::conditional_t<takes_over, const key, const key&>;
       kept_key of = key_of_record(key_of_, value);
       frame.key = &of;
-      slot& kept =
-          *table_.get_or_insert(frame.hash, of, [this] { return slot{fresh_, {}, {}}; }).first;
+      slot& kept = *table_.get_or_insert(frame.hash, of, [this] { return slot{fresh_, {}}; }).first;
       frame.keys_held = table_.size();
-      frame.event_timers = &kept.event_timers;
-      frame.processing_timers = &kept.processing_timers;
+      frame.timers = &kept.timers;
       context_of context(core_);
       if constexpr (!takes_over) {
         calls_.process(value, kept.state, shared_, context);
@@ -331,11 +337,11 @@ class process_operator final : public pausable_operator<T, Out> {
   /// `promised`: what had been promised before the timer.
   void fire(const queued& due, time_domain time, timestamp promised) {
     slot* kept = table_.find(due.hash, due.key);
-    if (kept == nullptr) return;
+    if (kept == nullptr || kept->timers == nullptr) return;
     const bool event = time == time_domain::event_time;
     core_.now.event_time = event ? std::max(due.when, core_.frontier) : core_.frontier;
     if (due.kind == timer_kind::cleanup) {
-      timestamp& armed = event ? kept->event_cleanup : kept->processing_cleanup;
+      timestamp& armed = kept->timers->cleanup_of(time);
       if (armed != due.when) return;
       armed = timestamp_max;
       for_each_keyed_state(kept->state, [&](auto& each) {
@@ -343,12 +349,52 @@ class process_operator final : public pausable_operator<T, Out> {
       });
     } else {
       // What was deleted since, or has fired already, is in the queue only.
-      timer_set& timers = event ? kept->event_timers : kept->processing_timers;
-      if (!timers.erase(due.when)) return;
+      if (!kept->timers->of(time).erase(due.when)) return;
       call_timer(due, time, promised, *kept);
     }
     table_.mark_dirty(kept);
     settle(due.hash, due.key, *kept);
+  }
+
+  /// The end of the input: every key is called once more, and all state goes. False when a slice is
+  /// done, or has to end, and there is more.
+  bool end_keys() {
+    if (table_.empty()) return true;
+    for (std::size_t calls = 0; calls < slice_calls; calls += batch_rows_max / 4) {
+      if (this->should_pause()) return false;
+      if (!table_.visit_some(next_to_end_, batch_rows_max / 4,
+                             [this](std::uint64_t hash, const key& of, slot& kept) {
+                               call_end(hash, of, kept);
+                             })) {
+        continue;
+      }
+      core_.event_queue.clear();
+      core_.processing_queue.clear();
+      table_.clear();
+      next_to_end_ = 0;
+      return true;
+    }
+    return false;
+  }
+
+  void call_end(std::uint64_t hash, const key& of, slot& kept) {
+    auto& frame = core_.frame;
+    frame = {};
+    frame.key = &of;
+    frame.hash = hash;
+    frame.entry_frontier = core_.frontier;
+    frame.promised = this->watermark();
+    frame.emit_at = saturating_subtract(timestamp_max, duration{1});
+    frame.where = {combine_hashes(hash, std::uint64_t{2}), this->context().number, 0};
+    frame.timers = &kept.timers;
+    core_.now.event_time = timestamp_max;
+    context_of context(core_);
+    try {
+      calls_.on_end(kept.state, context);
+      if (core_.failure) std::rethrow_exception(core_.failure);
+    } catch (...) {
+      fail_in_user_function(this->context().place, "at the end of the input");
+    }
   }
 
   void call_timer(const queued& due, time_domain time, timestamp promised, slot& kept) {
@@ -368,8 +414,7 @@ class process_operator final : public pausable_operator<T, Out> {
                                   static_cast<std::uint64_t>(due.when.time_since_epoch().count())),
                    this->context().number, 0};
     frame.keys_held = table_.size();
-    frame.event_timers = &kept.event_timers;
-    frame.processing_timers = &kept.processing_timers;
+    frame.timers = &kept.timers;
     context_of context(core_);
     try {
       calls_.on_timer(timer{due.when, time}, kept.state, shared_, context);
@@ -382,7 +427,8 @@ class process_operator final : public pausable_operator<T, Out> {
   /// After a call: expiry is scheduled, and a slot that holds nothing goes.
   void settle(std::uint64_t hash, const key& of, slot& kept) {
     if constexpr (holds_keyed_states_only<state>()) {
-      bool nothing = kept.event_timers.empty() && kept.processing_timers.empty();
+      bool nothing =
+          kept.timers == nullptr || (kept.timers->event.empty() && kept.timers->processing.empty());
       for_each_keyed_state(kept.state, [&](auto& each) { nothing &= each.holds_nothing(); });
       if (nothing) {
         table_.erase(hash, of);
@@ -395,11 +441,12 @@ class process_operator final : public pausable_operator<T, Out> {
   void schedule_cleanup(std::uint64_t hash, const key& of, slot& kept) {
     for_each_keyed_state(kept.state, [&](const auto& each) {
       const timestamp when = each.next_expiry();
-      const bool event = each.rule().time == time_domain::event_time;
-      timestamp& armed = event ? kept.event_cleanup : kept.processing_cleanup;
+      if (when == timestamp_max) return;
+      const time_domain time = each.rule().time;
+      timestamp& armed = made(kept.timers).cleanup_of(time);
       if (when >= armed) return;
       armed = when;
-      auto& queue = event ? core_.event_queue : core_.processing_queue;
+      auto& queue = time == time_domain::event_time ? core_.event_queue : core_.processing_queue;
       queue.push({when, timer_kind::cleanup, hash, of});
     });
   }
@@ -417,6 +464,7 @@ class process_operator final : public pausable_operator<T, Out> {
   broadcast_inlet broadcast_;
   timestamp before_moment_ = timestamp_min;  ///< What was promised before the current moment.
   std::size_t barriers_ = 0;
+  std::size_t next_to_end_ = 0;  ///< Where the table of keys goes on at the end of the input.
 };
 
 }  // namespace freshet::detail
