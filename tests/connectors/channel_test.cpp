@@ -18,13 +18,9 @@ namespace {
 
 using numbers = fr::channel<std::int64_t>;
 
-/// Waits until `true_soon()`, at most ten seconds; false when it never was.
-bool comes_true(const std::function<bool()>& true_soon) {
-  for (int i = 0; i < 10'000; ++i) {
-    if (true_soon()) return true;
-    std::this_thread::sleep_for(1ms);
-  }
-  return false;
+/// Waits until `condition()`, as long as the job runs.
+void wait_until(fr::job& job, const std::function<bool()>& condition) {
+  while (!condition()) REQUIRE_FALSE(job.wait_for(1ms));
 }
 
 }  // namespace
@@ -161,7 +157,7 @@ TEST_CASE("when the job ends, waiting producers are released and later ones refu
     while (in.push(1).ok()) {
     }
   });
-  REQUIRE(comes_true([&] { return job->metrics().records() > 10; }));
+  wait_until(*job, [&] { return job->metrics().records() > 10; });
   job->stop();
   REQUIRE(job->wait().ok());
   producer.join();
@@ -194,7 +190,7 @@ TEST_CASE("committed tells what a checkpoint holds, also after the channel was c
   REQUIRE(job.ok());
   REQUIRE(in.committed() == 0);
   for (std::int64_t i = 0; i < 3; ++i) REQUIRE(in.push(i).ok());
-  REQUIRE(comes_true([&] { return in.committed() == 3; }));
+  wait_until(*job, [&] { return in.committed() == 3; });
   REQUIRE(in.push(4).ok());
   in.close();
   REQUIRE(job->wait().ok());
@@ -224,7 +220,7 @@ TEST_CASE("after a restart sequences go on where the checkpoint is", "[channel]"
     REQUIRE(job.ok());
     std::uint64_t sequence = 0;
     for (std::int64_t i = 0; i < count; ++i) sequence = *in.push(first + i);
-    REQUIRE(comes_true([&] { return job->metrics().rows() == sequence + 1; }));
+    wait_until(*job, [&] { return job->metrics().rows() == sequence + 1; });
     job->stop();
     REQUIRE(job->wait().ok());
     REQUIRE(in.committed() == sequence + 1);

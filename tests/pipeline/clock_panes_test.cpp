@@ -10,8 +10,6 @@
 #include <freshet/testing/manual_clock.hpp>
 #include <freshet/window/tumbling.hpp>
 
-#include <thread>
-
 namespace fr = freshet;
 using namespace freshet::test;
 using namespace std::chrono_literals;
@@ -109,10 +107,7 @@ TEST_CASE("a pane of processing time comes while its source is silent", "[pipeli
   auto started = p.start({.clock = job.clock});
   REQUIRE(started.ok());
   const auto wait_for = [&](auto&& condition) {
-    for (int i = 0; i < 20000 && !condition(started->metrics()); ++i) {
-      std::this_thread::sleep_for(1ms);
-    }
-    REQUIRE(condition(started->metrics()));
+    while (!condition(started->metrics())) REQUIRE_FALSE(started->wait_for(1ms));
   };
   wait_for([](const auto& metrics) { return metrics.of("window", "w").records_in == 2; });
   job.clock.move_to(tick(10));

@@ -38,9 +38,7 @@ struct embedded {
 };
 
 void wait_for_records(fr::job& job, std::uint64_t count) {
-  for (int i = 0; i < 10'000 && job.metrics().records() < count; ++i) {
-    std::this_thread::sleep_for(1ms);
-  }
+  while (job.metrics().records() < count) REQUIRE_FALSE(job.wait_for(1ms));
   REQUIRE(job.metrics().records() == count);
 }
 

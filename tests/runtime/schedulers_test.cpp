@@ -218,6 +218,7 @@ TEST_CASE("a pool that is left to itself has no more tasks than there are cores,
                          [](const auto& each) { return each.operators.back().starts_with("map"); });
   };
   const std::size_t asked = std::min<std::size_t>(128, cores + 2);
+  if (asked <= cores) return;  // A job has no more tasks than key groups, of which there are 128.
   const run_summary limited = run_in(thread_pool(), asked, 2, 5'000, as_it_is);
   REQUIRE(limited.warnings.size() == 1);
   CHECK(limited.warnings[0].starts_with("parallelism is " + std::to_string(asked) + ", and there"));

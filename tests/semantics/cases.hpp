@@ -23,9 +23,6 @@
 
 namespace freshet::test {
 
-// Other files of the same program have an e() of their own, from tests/testing/driven.hpp.
-inline namespace cases {
-
 /// What a test gives to one split, or what it does in between.
 struct item {
   enum class kind { record, frontier, idle, active, end, look };
@@ -150,5 +147,4 @@ outcome everywhere_unordered(const items& given, std::size_t splits, const Compo
   });
 }
 
-}  // namespace cases
 }  // namespace freshet::test

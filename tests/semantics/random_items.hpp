@@ -14,7 +14,6 @@
 #include <vector>
 
 namespace freshet::test {
-inline namespace cases {
 
 struct random_split {
   std::size_t records = 60;
@@ -58,5 +57,4 @@ inline items interleaved(std::mt19937_64& random, const std::vector<items>& spli
   return all;
 }
 
-}  // namespace cases
 }  // namespace freshet::test

@@ -11,7 +11,6 @@
 #include <utility>
 
 namespace freshet::test {
-inline namespace cases {
 
 constexpr std::int64_t bad = 3;  ///< Value of the record number 2.
 
@@ -59,5 +58,4 @@ std::string failure_of(const Compose& compose) {
   });
 }
 
-}  // namespace cases
 }  // namespace freshet::test

@@ -39,7 +39,7 @@ rows_of_text over_splits(std::size_t splits, Scenario scenario) {
 }
 
 void push(const driven& test, std::size_t split, std::int64_t at) {
-  test.in.split(split).push(e(at), tick(at));
+  test.in.split(split).push(event_at(at), tick(at));
 }
 void promise(const driven& test, std::size_t split, std::int64_t frontier) {
   test.in.split(split).watermark(tick(frontier));
@@ -256,7 +256,7 @@ collected_events play(const frt::harness_options& options, std::uint64_t seed,
     if (ended[input][split]) continue;
     const auto given = inputs[input].split(split);
     if (what < 16) {
-      const event record = e(at.time_since_epoch().count());
+      const event record = event_at(at.time_since_epoch().count());
       given.push(record, at);
       const fr::timestamp entry = naive.entry_of(input, split);
       wanted.push_back({record, at, at < entry ? std::optional(entry) : std::nullopt});

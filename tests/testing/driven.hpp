@@ -14,7 +14,7 @@
 
 namespace freshet::test {
 
-inline event e(std::int64_t at) {
+inline event event_at(std::int64_t at) {
   return {"a", at, tick(at)};
 }
 
@@ -37,7 +37,7 @@ struct driven {
         rows(h.collect(windows)),
         late(h.collect(windows.late())) {}
 
-  void push(std::int64_t at) { in.push(e(at), tick(at)); }
+  void push(std::int64_t at) { in.push(event_at(at), tick(at)); }
 };
 
 template <class Error, class F>

@@ -26,9 +26,9 @@ TEST_CASE("a job is restored where it was, and rows come out once", "[testing][h
 TEST_CASE("a killed job loses what no commit holds, and makes it again", "[testing][harness]") {
   driven test({}, {.splits = 2});
   test.in.watermark(tick(1));
-  test.in.split(0).push(e(3), tick(3));
+  test.in.split(0).push(event_at(3), tick(3));
   test.h.commit();
-  test.in.split(1).push(e(4), tick(4));
+  test.in.split(1).push(event_at(4), tick(4));
   test.in.watermark(tick(10));
   REQUIRE(test.rows.take_text() == rows_of_text{"a|0|10|[3,4]@9"});
   test.h.kill();
@@ -98,17 +98,17 @@ TEST_CASE("what fails in a harness fails with the text that run gives", "[testin
            });
   };
   fr::pipeline p("p");
-  compose(p.from("events", fr::values<event>({e(1), e(7), e(8)}))) |
+  compose(p.from("events", fr::values<event>({event_at(1), event_at(7), event_at(8)}))) |
       fr::to("rows", keep_rows_in(keeper()));
   const absl::Status wanted = p.run();
 
   frt::harness h;
   const auto in = h.untimed_input<event>("events");
   const auto rows = h.collect(compose(in.stream()));
-  in.push(e(1));
+  in.push(event_at(1));
   REQUIRE(rows.take_text() == rows_of_text{"1"});
-  in.push(e(7));
-  in.push(e(8));  // Waits, as it would in a source.
+  in.push(event_at(7));
+  in.push(event_at(8));  // Waits, as it would in a source.
   REQUIRE(h.status().code() == wanted.code());
   // The harness's map is node 1, too.
   REQUIRE(message_of(h.status()) == message_of(wanted));
@@ -127,7 +127,7 @@ TEST_CASE("a job that failed goes on after a kill, with all that came meanwhile"
                                 if (*broken && each.value == 2) throw std::runtime_error("broken");
                                 return true;
                               }));
-  for (const std::int64_t each : {1, 2, 3}) in.push(e(each));
+  for (const std::int64_t each : {1, 2, 3}) in.push(event_at(each));
   REQUIRE_FALSE(h.status().ok());
   *broken = false;
   h.kill();

@@ -68,10 +68,10 @@ TEST_CASE("rows are collected with event time, and with entry frontier where the
   test.in.watermark(tick(20));
   test.push(5);
   using row = frt::collected_row<event>;
-  REQUIRE(test.records.take() == std::vector<row>{{e(3), tick(3)},
-                                                  {e(8), tick(8)},
-                                                  {e(7), tick(7), tick(8)},
-                                                  {e(5), tick(5), tick(20)}});
+  REQUIRE(test.records.take() == std::vector<row>{{event_at(3), tick(3)},
+                                                  {event_at(8), tick(8)},
+                                                  {event_at(7), tick(7), tick(8)},
+                                                  {event_at(5), tick(5), tick(20)}});
   REQUIRE(test.records.take_values().empty());
   REQUIRE(test.records.all().size() == 4);
   REQUIRE(test.records.text().back() == "a|5|5@5");
@@ -85,7 +85,7 @@ TEST_CASE("a watermark that goes back is ignored, and none but the end ends time
   test.push(7);
   REQUIRE(test.records.all().back().entry_frontier == tick(20));
   test.in.watermark(fr::timestamp_max);
-  test.in.push(e(1), fr::timestamp_max);
+  test.in.push(event_at(1), fr::timestamp_max);
   REQUIRE(test.late.take_text() == rows_of_text{"a|7|7@7"});
   REQUIRE(test.rows.empty());
   test.h.finish();
@@ -96,14 +96,14 @@ TEST_CASE("a watermark that goes back is ignored, and none but the end ends time
 TEST_CASE("every split has watermarks of its own, and the least of them counts",
           "[testing][harness]") {
   driven test({}, {.splits = 2});
-  test.in.split(0).push(e(3), tick(3));
+  test.in.split(0).push(event_at(3), tick(3));
   test.in.split(0).watermark(tick(30));
   REQUIRE(test.rows.empty());
-  test.in.split(1).push(e(4), tick(4));  // On time: its own split has promised nothing.
+  test.in.split(1).push(event_at(4), tick(4));  // On time: its own split has promised nothing.
   REQUIRE_FALSE(test.records.all().back().entry_frontier);
   test.in.split(1).watermark(tick(10));
   REQUIRE(test.rows.take_text() == rows_of_text{"a|0|10|[3,4]@9"});
-  test.in.split(1).push(e(12), tick(12));
+  test.in.split(1).push(event_at(12), tick(12));
   test.in.split(1).end();
   REQUIRE(test.rows.take_text() == rows_of_text{"a|10|20|[12]@19"});
   test.in.split(0).end();
@@ -118,7 +118,7 @@ TEST_CASE("consecutive records of a split come in batches, each with its own ent
   in.stream() | fr::to("sizes", sink);
   const auto rows = h.collect(in.stream());
   const auto push = [&](std::size_t split, std::int64_t at) {
-    in.split(split).push(e(at), tick(at));
+    in.split(split).push(event_at(at), tick(at));
   };
   push(0, 1);
   in.split(0).watermark(tick(5));
@@ -154,19 +154,19 @@ TEST_CASE("a split that is idle by hand is not waited for, until a record wakes 
           "[testing][harness]") {
   for (const bool restore : {false, true}) {
     driven test({.restore_between_items = restore}, {.splits = 2});
-    test.in.split(0).push(e(3), tick(3));
+    test.in.split(0).push(event_at(3), tick(3));
     test.in.split(0).watermark(tick(30));
     test.in.split(1).idle();
     REQUIRE(test.rows.take_text() == rows_of_text{"a|0|10|[3]@9"});
     test.in.split(1).watermark(tick(35));  // No say while it is idle.
-    test.in.split(0).push(e(31), tick(31));
+    test.in.split(0).push(event_at(31), tick(31));
     test.in.split(0).watermark(tick(40));
     REQUIRE(test.rows.take_text() == rows_of_text{"a|30|40|[31]@39"});
-    test.in.split(1).push(e(4), tick(4));
+    test.in.split(1).push(event_at(4), tick(4));
     REQUIRE(test.records.all().back().entry_frontier == tick(40));
     REQUIRE(test.h.metrics().of("event_time", "events").realigned == 1);
     test.in.split(1).watermark(tick(45));
-    test.in.split(0).push(e(41), tick(41));
+    test.in.split(0).push(event_at(41), tick(41));
     test.in.split(0).watermark(tick(60));
     REQUIRE(test.rows.take().empty());  // It counts again.
     REQUIRE(test.late.take_text() == rows_of_text{"a|4|4@4"});
@@ -175,7 +175,7 @@ TEST_CASE("a split that is idle by hand is not waited for, until a record wakes 
     test.in.split(1).active();
     test.in.split(1).watermark(tick(61));
     test.in.split(0).watermark(tick(70));
-    test.in.split(1).push(e(61), tick(61));
+    test.in.split(1).push(event_at(61), tick(61));
     REQUIRE(test.late.take().empty());
   }
 }
@@ -183,11 +183,11 @@ TEST_CASE("a split that is idle by hand is not waited for, until a record wakes 
 TEST_CASE("a split falls idle when the test moves the clock", "[testing][harness]") {
   driven test({.clock_start = tick(1000)}, {.splits = 2, .idle_after = 10s});
   REQUIRE(test.h.clock().now() == tick(1000));
-  test.in.split(0).push(e(3), tick(3));
+  test.in.split(0).push(event_at(3), tick(3));
   test.in.split(0).watermark(tick(30));
   test.h.clock().advance(10s);
   REQUIRE(test.rows.empty());
-  test.in.split(0).push(e(31), tick(31));  // Only the other one has been silent.
+  test.in.split(0).push(event_at(31), tick(31));  // Only the other one has been silent.
   test.h.clock().advance(1us);
   REQUIRE(test.rows.take_text() == rows_of_text{"a|0|10|[3]@9"});
   test.h.clock().move_to(tick(0));
@@ -199,9 +199,9 @@ TEST_CASE("inputs without event times have their own event_time, or none", "[tes
   const auto in = h.untimed_input<event>("events", 2);
   const auto raw = h.collect(in.stream());
   const auto rows = h.collect(in.stream() | fr::event_time(&event::at, fr::bounded_disorder{5us}));
-  in.split(0).push(e(20));
-  in.split(0).push(e(14));
-  in.split(1).push(e(3));
+  in.split(0).push(event_at(20));
+  in.split(0).push(event_at(14));
+  in.split(1).push(event_at(3));
   REQUIRE(raw.text() == rows_of_text{"a|20|20", "a|14|14", "a|3|3"});
   REQUIRE(rows.text() == rows_of_text{"a|20|20@20", "a|14|14@14", "a|3|3@3"});
   REQUIRE(rows.all()[1].entry_frontier == tick(15));
@@ -213,16 +213,16 @@ TEST_CASE("several inputs and other sources of the pipeline come together", "[te
   frt::harness h;
   const auto left = h.input<event>("left");
   const auto right = h.input<event>("right");
-  const auto table = h.pipeline().from("table", fr::values<event>({e(1), e(2)}));
+  const auto table = h.pipeline().from("table", fr::values<event>({event_at(1), event_at(2)}));
   const auto known = h.collect(table);
   const auto merged = fr::merge(left.stream(), right.stream());
   const auto rows = h.collect(merged | fr::key_by(&event::key) | fr::window(fr::tumbling{10us}) |
                               fr::aggregate("w", fr::count("n")));
-  left.push(e(1), tick(1));
+  left.push(event_at(1), tick(1));
   left.watermark(tick(10));
   REQUIRE(known.size() == 2);
   REQUIRE(rows.empty());
-  right.push(e(2), tick(2));
+  right.push(event_at(2), tick(2));
   right.watermark(tick(10));
   REQUIRE(rows.take_text() == rows_of_text{"a|0|10|2@9"});
   h.finish();
@@ -240,12 +240,12 @@ TEST_CASE("what cannot be done is said", "[testing][harness]") {
   REQUIRE(thrown<std::logic_error>([&] { test.h.resume(); }) ==
           "harness: resume() where nothing was stopped; call kill() or stop() before");
   test.in.split(1).end();
-  REQUIRE(thrown<std::logic_error>([&] { test.in.split(1).push(e(1), tick(1)); }) ==
+  REQUIRE(thrown<std::logic_error>([&] { test.in.split(1).push(event_at(1), tick(1)); }) ==
           "harness input 'events', split 1: it has ended; give it items before end()");
   REQUIRE(thrown<std::invalid_argument>([&] { (void)test.h.input<event>("more"); }) ==
           "pipeline 'harness': from is added after the job was started; compose first, then run");
   test.h.kill();
-  REQUIRE(thrown<std::logic_error>([&] { test.in.split(0).push(e(1), tick(1)); }) ==
+  REQUIRE(thrown<std::logic_error>([&] { test.in.split(0).push(event_at(1), tick(1)); }) ==
           "harness input 'events': the job is stopped or killed; call resume() before this");
   test.h.resume();
   test.h.finish();
@@ -273,7 +273,7 @@ TEST_CASE("a pipeline that drives its own harness is refused", "[testing][harnes
                     in.push(each);
                     return each;
                   }));
-  in.push(e(1));
+  in.push(event_at(1));
   REQUIRE_THAT(message_of(h.status()),
                Catch::Matchers::Contains("drives the harness it runs in; do so from the test"));
 }
@@ -282,9 +282,9 @@ TEST_CASE("an input whose job has other sources that go on cannot finish it",
           "[testing][harness]") {
   frt::harness h;
   const auto in = h.untimed_input<event>("events");
-  const frt::scripted_source<event> endless(frt::script<event>().record(e(1)).never_ends());
+  const frt::scripted_source<event> endless(frt::script<event>().record(event_at(1)).never_ends());
   (void)h.collect(h.pipeline().from("endless", endless));
-  in.push(e(1));
+  in.push(event_at(1));
   REQUIRE(thrown<std::logic_error>([&] { h.finish(); }) ==
           "harness finish: all inputs have ended, and another source of the pipeline has not; use "
           "drain(), or let that source end");

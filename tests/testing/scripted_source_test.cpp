@@ -4,8 +4,6 @@
 #include <freshet/testing/contracts.hpp>
 #include <freshet/testing/scripted_source.hpp>
 
-#include <thread>
-
 namespace fr = freshet;
 namespace frt = freshet::testing;
 using namespace freshet::test;
@@ -54,10 +52,10 @@ std::unique_ptr<fr::source<int>> opened(const frt::scripted_source<int>& from) {
   return *std::move(source);
 }
 
+/// Waits until `condition()`, as long as the job runs.
 template <class Condition>
-void wait_until(const Condition& condition) {
-  for (int i = 0; i < 10'000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
-  REQUIRE(condition());
+void wait_until(fr::job& job, const Condition& condition) {
+  while (!condition()) REQUIRE_FALSE(job.wait_for(1ms));
 }
 
 }  // namespace
@@ -178,7 +176,7 @@ TEST_CASE("a job waits at a pause, goes on, and its commits are seen", "[testing
   p.from("numbers", source) | fr::to("rows", keep_rows_in(rows));
   auto job = p.start(committing_to(std::make_shared<fr::memory_checkpoint>()));
   REQUIRE(job.ok());
-  wait_until([&] { return source.paused(0) && source.committed(0) == 2; });
+  wait_until(*job, [&] { return source.paused(0) && source.committed(0) == 2; });
   REQUIRE_FALSE(job->wait_for(0us));
   source.resume();
   REQUIRE(job->wait().ok());
