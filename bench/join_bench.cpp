@@ -116,7 +116,7 @@ answer by_pipeline(std::uint64_t count, std::size_t text) {
   };
   auctions | fr::key_by(&auction::id) |
       fr::interval_join("valid bids", bids | fr::key_by(&bid::auction),
-                        fr::until(&auction::expires),
+                        fr::until(&auction::expires, {.unique = {.left = true}}),
                         [](const auction& of, const bid& by) { return row{of, by}; }) |
       fr::to("answer", fr::callback([&all](const row& each) { all.add(each.of, each.by); }));
   const absl::Status done = p.run();

@@ -46,8 +46,8 @@
 #include <freshet/pipeline/trailing.hpp>
 #include <freshet/pipeline/transform.hpp>
 #include <freshet/pipeline/upsert.hpp>
-#include <freshet/pipeline/windowing.hpp>
 #include <freshet/pipeline/window_join.hpp>
+#include <freshet/pipeline/windowing.hpp>
 #include <freshet/pipeline/with_panes.hpp>
 #include <freshet/sampling/rarity.hpp>
 #include <freshet/sampling/sampler.hpp>

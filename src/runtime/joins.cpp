@@ -71,6 +71,13 @@ closed_interval interval_of_lives(const join_options& options, const std::string
   return lives;
 }
 
+void fail_as_not_unique(bool left) {
+  const char* side = left ? "left" : "right";
+  throw std::logic_error(fmt::format(
+      "a second {} record of one key, and .unique.{} promises that there is one; leave it out",
+      side, side));
+}
+
 void require_room_in_table(const std::string& table, const table_options& options,
                            std::size_t held) {
   if (held <= options.max_keys) return;

@@ -135,3 +135,31 @@ TEST_CASE("an inner join until an end of the record's own gives what two loops g
   }
   CHECK(late > 50);
 }
+
+TEST_CASE("a promise that keys are unique changes no row where it is kept",
+          "[join][interval_join]") {
+  std::mt19937_64 random(66);
+  for (int round = 0; round < 40; ++round) {
+    INFO("round " << round);
+    join_logs logs = random_logs(random);
+    std::map<std::string, int> seen;
+    for (auto& split : logs.left) {
+      for (event& each : split) each.key += std::to_string(seen[each.key]++ / 2 % 8);
+      std::erase_if(split, [&](const event& each) { return ++seen["!" + each.key] > 1; });
+    }
+    for (auto& split : logs.right) {
+      for (mark& each : split) each.key += std::to_string(random() % 8);
+    }
+    fr::until_options options{ticks_long(static_cast<std::int64_t>(random() % 6) - 4)};
+    options.unique.left = round % 4 != 0;
+    const auto found =
+        run_every_way(logs, random, [&](const auto& left, const auto& right, const auto& sink) {
+          end_in_sinks(
+              left | fr::key_by(&event::key) |
+                  fr::interval_join<fr::join_type::full>("until", right | fr::key_by(&mark::key),
+                                                         fr::until(own_end_of, options), meet),
+              sink);
+        });
+    require_same(found, naive(logs, {options.lower.count(), 0, true}, fr::join_type::full));
+  }
+}

@@ -185,6 +185,45 @@ TEST_CASE("the type of a join says which records without a match have rows",
           }) == texts{"a|-1|3@12", "a|1|-1@15", "b|2|-1@15", "c|-1|4@12"});
 }
 
+TEST_CASE("where keys are unique, what has met its match is not kept, and the rows are the same",
+          "[join][interval_join]") {
+  const auto run = [](fr::unique_keys unique, std::uint64_t& held, std::string& wrong) {
+    frt::harness h;
+    const auto left = h.input<event>("left");
+    const auto right = h.input<mark>("right");
+    const auto rows = h.collect(left.stream() | fr::key_by(&event::key) |
+                                fr::interval_join<fr::join_type::full>(
+                                    "near", right.stream() | fr::key_by(&mark::key),
+                                    fr::between{.upper = ticks_long(10), .unique = unique}, meet));
+    right.push({"a", 10, {}}, tick(20));
+    right.push({"a", 11, {}}, tick(19));
+    left.push({"a", 1, {}}, tick(20));
+    right.push({"a", 12, {}}, tick(21));
+    right.push({"a", 13, {}}, tick(31));  // Too late for the only left record.
+    h.commit();
+    for (const auto& each : h.metrics().operators) held = std::max(held, each.state_bytes);
+    const auto all = sorted(rows.text());
+    left.push({"a", 2, {}}, tick(22));
+    left.watermark(tick(40));
+    wrong = message_of(h.status());
+    h.finish();
+    return wrong.empty() ? sorted(rows.text()) : all;
+  };
+  std::uint64_t held_all = 0;
+  std::uint64_t held_unique = 0;
+  std::string wrong;
+  const auto with_all = run({}, held_all, wrong);
+  REQUIRE(wrong.empty());
+  REQUIRE(with_all == rows_of_text{"a|-1|11@19", "a|1|10@20", "a|1|12@21", "a|2|13@31"});
+  const auto with_unique = run({.left = true}, held_unique, wrong);
+  REQUIRE(wrong.find("interval_join 'near': the function given to it threw (a second left record "
+                     "of one key, and .unique.left promises that there is one; leave it out)") ==
+          0);
+  // That 13 has no match is known at once, because there is no other left record.
+  REQUIRE(with_unique == rows_of_text{"a|-1|13@31", "a|1|10@20", "a|1|12@21"});
+  REQUIRE(held_unique < held_all);
+}
+
 TEST_CASE("an interval join that cannot be meant is refused", "[join][interval_join]") {
   const auto refusal = [](const fr::between& interval) {
     return refusal_of([&] {

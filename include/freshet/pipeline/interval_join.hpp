@@ -38,6 +38,7 @@ struct between {
   duration upper{0};
   bool lower_exclusive = false;
   bool upper_exclusive = false;
+  unique_keys unique = {};
 };
 
 /// Options of `until`.
@@ -45,6 +46,7 @@ struct until_options {
   duration lower{0};  ///< As `between::lower`.
   bool lower_exclusive = false;
   bool upper_exclusive = false;
+  unique_keys unique = {};
 };
 
 /// Right records from `lower` after the left one until the moment that the left one names.
@@ -84,6 +86,7 @@ std::string describe_until(duration lower, bool upper_exclusive, join_type type)
 
 struct within_interval {
   closed_interval interval;
+  unique_keys unique;
   static constexpr bool left_is_ordered = true;
 
   timestamp last_of_left(timestamp at, const auto&) const {
@@ -106,6 +109,7 @@ struct within_own_interval {
   End end;
   duration lower{0};
   bool upper_exclusive = false;
+  unique_keys unique;
   static constexpr bool left_is_ordered = false;
 
   timestamp last_of_left(timestamp, const auto& record) const {
@@ -143,7 +147,7 @@ auto add_interval_join(const std::string& name, const keyed_stream<L, KeyOfL>& l
   left.records().graph()->require_timed(left.records().from(), place);
   right.records().graph()->require_timed(right.records().from(), place);
   if constexpr (std::is_same_v<Interval, between>) {
-    const within_interval rule{closed_interval::of(interval, place)};
+    const within_interval rule{closed_interval::of(interval, place), interval.unique};
     look.options = describe_interval(rule.interval, Type);
     return add_pairing<Type>(look, left, right, rule, std::move(combine));
   } else {
@@ -157,7 +161,7 @@ auto add_interval_join(const std::string& name, const keyed_stream<L, KeyOfL>& l
         "returns a freshet::timestamp");
     const within_own_interval<end> rule{
         interval.end, closed_interval::lower_of(options.lower, options.lower_exclusive),
-        options.upper_exclusive};
+        options.upper_exclusive, options.unique};
     look.options = describe_until(rule.lower, rule.upper_exclusive, Type);
     return add_pairing<Type>(look, left, right, rule, std::move(combine));
   }

@@ -34,6 +34,7 @@ namespace freshet {
 struct join_options {
   duration left_ttl = duration::max();
   duration right_ttl = duration::max();
+  unique_keys unique = {};
 };
 
 namespace detail {
@@ -59,7 +60,8 @@ auto join(std::string name, keyed_stream<R, KeyOfR> right, join_options options,
       if constexpr (detail::require_combine<Combine, left_record, R, join_type::inner>()) {
         detail::process_look look{.kind = "join", .name = name};
         const std::string place = look.kind + " '" + name + "'";
-        const detail::within_interval rule{detail::interval_of_lives(options, place)};
+        const detail::within_interval rule{detail::interval_of_lives(options, place),
+                                           options.unique};
         if (rule.interval != detail::closed_interval::of_all_time()) {
           upstream.records().graph()->require_timed(upstream.records().from(), place);
         }

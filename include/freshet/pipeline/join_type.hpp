@@ -18,6 +18,15 @@ namespace freshet {
 /// Which records have a row although nothing matches them.
 enum class join_type : std::uint8_t { inner, left, right, full };
 
+/// Promises of one side that no two of its records have one key, as with the keys of a table. What
+/// has met the only record that it could match is then not kept: less memory and less work. A
+/// second record of a key that comes while the first is kept ends the job with a status that names
+/// it; one that comes later may lack rows.
+struct unique_keys {
+  bool left = false;
+  bool right = false;
+};
+
 /// The rows of a join, and on each side the records that came too late to be matched with anything.
 /// Those have no row, of whatever type the join is. Counted in any case.
 template <class Row, class L, class R>

@@ -35,6 +35,9 @@ void emit_late(either<L, R>& one, Context& context) {
   }
 }
 
+/// Throws for a second record of a key on a side that promised to have none.
+[[noreturn]] void fail_as_not_unique(bool left);
+
 /// Emits what the function of a join has made. \return false where it says that there is no row.
 template <class Made, class Context>
 bool emit_made(const row_origin& origin, Made&& made, Context& context) {

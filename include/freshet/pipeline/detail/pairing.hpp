@@ -31,6 +31,7 @@ namespace freshet::detail {
 ///   one
 ///                                                          that entered so late, although it would
 ///                                                          match something had it been on time;
+///   unique           on which sides no two records have one key;
 ///   left_is_ordered  whether the last moments of left records are in the order of event times, as
 ///                    those of right ones always are.
 template <class Rule, class Combine, join_type Type, class L, class R>
@@ -73,6 +74,11 @@ class pairing {
     }
     const timestamp watermark = context.watermark();
     theirs.drop_before(watermark);
+    if (is_unique<Left>()) {
+      mine.drop_before(watermark);
+      if (!mine.empty()) fail_as_not_unique(Left);
+    }
+    const bool met_the_only_one = is_unique<!Left>() && !theirs.empty();
     constexpr bool in_order = Left || Rule::left_is_ordered;
     const auto end = theirs.end();
     for (auto each = theirs.open_at(fresh.from); each != end; ++each) {
@@ -81,11 +87,17 @@ class pairing {
       if (!emit_pair<Left>(fresh, record, *each, context)) continue;
       fresh.matched = each->matched = true;
     }
-    if (end_after(fresh.last) > watermark || fresh.last == timestamp_max) {
+    const bool open = end_after(fresh.last) > watermark || fresh.last == timestamp_max;
+    if (open && !met_the_only_one) {
       keep<Left>(std::move(fresh), std::move(record), mine, watermark, context);
     } else if (has_own_row<Left> && !fresh.matched) {
       emit_alone<Left>(fresh, record, context);
     }
+  }
+
+  template <bool Left>
+  bool is_unique() const {
+    return Left ? rule_.unique.left : rule_.unique.right;
   }
 
   /// What the log says of a record; its row is not there yet.
