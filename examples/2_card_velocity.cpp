@@ -56,6 +56,15 @@ absl::Status run(const arguments& given) {
   per_card        | fr::to("activity", fr::csv::write(out / "activity.csv"));
   per_card.late() | fr::to("late", fr::csv::write(out / "late.csv"));
 
+  // A small payment, to see whether the card works, and a large one within a minute.
+  const auto trial = fr::begin("small", [](const payment& each) { return each.amount < 3; })
+                         .followed_by("large", [](const payment& each) { return each.amount > 900; })
+                         .within(1min);
+  payments | fr::key_by(&payment::card)
+           | fr::match("trial", trial, {.after = fr::after_match::skip_past_last_event()})
+           | fr::map(alert_of)
+           | fr::to("alerts", fr::csv::write(out / "alerts.csv"));
+
   // Kill it whenever you like: started again, it goes on from the newest checkpoint.
   fr::run_options options;
   options.checkpoint = {.directory = given.checkpoint, .every = *fr::parse_duration(given.every)};

@@ -134,7 +134,7 @@ bool are_equal(const fs::path& a, const fs::path& b) {
 /// Compares the outputs; true when all are equal.
 bool print_comparison(const fs::path& killed, const fs::path& whole) {
   bool all_equal = true;
-  for (const char* name : {"activity.csv", "late.csv", "training.csv"}) {
+  for (const char* name : {"activity.csv", "late.csv", "training.csv", "alerts.csv"}) {
     const bool equal = are_equal(killed / name, whole / name);
     all_equal = all_equal && equal;
     const double megabytes = static_cast<double>(fs::file_size(whole / name)) / 1e6;
