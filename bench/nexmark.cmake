@@ -1,0 +1,10 @@
+# The program bench/nexmark, and what its tests share with it: events, loops and golden answers.
+find_package(CLI11 CONFIG QUIET)
+
+add_library(nexmark_loops STATIC
+  nexmark/text.cpp nexmark/generator.cpp nexmark/log.cpp nexmark/golden.cpp nexmark/loops.cpp
+  nexmark/loops_stateless.cpp nexmark/loops_windows.cpp nexmark/loops_tables.cpp
+  nexmark/loops_joins.cpp)
+target_include_directories(nexmark_loops PUBLIC nexmark)
+target_link_libraries(nexmark_loops PUBLIC freshet::freshet)
+freshet_own_files(nexmark_loops)
