@@ -39,7 +39,7 @@ struct segment {
   std::vector<kind> order;  ///< In which order they arrived; left out where only bids are wanted.
 
   template <class Event>
-  column<Event>& of() {
+  const column<Event>& of() const {
     if constexpr (kind_of<Event> == kind::person) {
       return persons;
     } else if constexpr (kind_of<Event> == kind::auction) {

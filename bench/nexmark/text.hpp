@@ -12,6 +12,7 @@
 #include <freshet/core/hash.hpp>
 
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -23,7 +24,7 @@ namespace nexmark {
 inline constexpr std::uint32_t arena_bytes = 4U << 20;
 extern std::array<char, arena_bytes> arena;
 
-/// A slice of the arena. Equal when the texts are, wherever they stand.
+/// A slice of the arena. Compares as the text does, wherever it stands.
 struct text {
   std::uint32_t offset = 0;
   std::uint32_t size = 0;
@@ -36,6 +37,9 @@ struct text {
 
   friend bool operator==(const text& a, const text& b) {
     return (a.offset == b.offset && a.size == b.size) || a.view() == b.view();
+  }
+  friend std::strong_ordering operator<=>(const text& a, const text& b) {
+    return a.view() <=> b.view();
   }
 };
 
