@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -70,6 +71,24 @@ struct logs {
   }
 };
 
+/// A path of this process' own for files that nobody wants to keep; removed with its content.
+class scratch_folder {
+ public:
+  scratch_folder()
+      : path_((std::filesystem::temp_directory_path() / fmt::format("nexmark_{}", ::getpid()))
+                  .string()) {}
+  scratch_folder(const scratch_folder&) = delete;
+  scratch_folder& operator=(const scratch_folder&) = delete;
+  ~scratch_folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 /// One run of a job.
 struct run_result {
   answer all;
@@ -81,6 +100,8 @@ struct run_result {
 absl::StatusOr<run_result> run_job(const query& what, const measure_options& options,
                                    const std::shared_ptr<const input>& from, bool hashed) {
   summing to{.hashed = hashed, .all = std::make_shared<answer>()};
+  const scratch_folder scratch;
+  to.folder = scratch.path();
   fr::run_options how;
   how.parallelism = options.parallelism;
   // As many threads as were asked for, also where there are fewer cores: the answer must not care.
@@ -94,6 +115,7 @@ absl::StatusOr<run_result> run_job(const query& what, const measure_options& opt
           fmt::format("--checkpoint '{}': cannot be made ({})", folder, failed.message()));
     }
     to.path = folder + "/answer";
+    to.folder = folder + "/files";
     to.of = title_of(what, options.log);
     how.checkpoint.directory = folder + "/state";
     how.checkpoint.every = options.every;

@@ -1,5 +1,7 @@
-// q0, q1, q2, q13, q14, q21, q22: what can be said of one bid alone, or with a table beside it.
+// q0, q1, q2, q10, q13, q14, q21, q22: what can be said of one bid alone, or with a table beside
+// it.
 #include "functions.hpp"
+#include "minute_files.hpp"
 #include "queries.hpp"
 #include "rows.hpp"
 
@@ -30,6 +32,13 @@ void q2(fr::pipeline& job, const input_ptr& from, const summing& to) {
   job.from("bids", log_events<bid>{from}) |
       fr::filter([](const bid& b) { return b.auction % 123 == 0; }) |
       fr::map([](const bid& b) { return q2_row{b.auction, b.price}; }) | fr::to("rows", to);
+}
+
+// Every bid, in files by the minute.
+void q10(fr::pipeline& job, const input_ptr& from, const summing& to) {
+  auto rows = job.from("bids", log_events<bid>{from}) | fr::map(row_of);
+  rows | fr::to("files", minute_files{to.folder});
+  rows | fr::to("rows", to);
 }
 
 // Every bid with what a table says of its auction.
@@ -75,6 +84,7 @@ std::vector<query> stateless_queries() {
   return {{"q0", "every bid", bids_alone, q0},
           {"q1", "every bid, in euros", bids_alone, q1},
           {"q2", "the bids on some auctions", bids_alone, q2},
+          {"q10", "every bid, in files by the minute", bids_alone, q10},
           {"q13", "bids with a side table", bids_alone, q13},
           {"q14", "bids of a range of prices, by time of day", bids_alone, q14},
           {"q21", "the channel's number, from name or url", bids_alone, q21},

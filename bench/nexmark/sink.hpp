@@ -37,6 +37,7 @@ struct summing {
   std::shared_ptr<answer> all = {};  ///< Filled in when the job has finished.
   std::string path = {};             ///< Of the file for the answer; empty for none.
   std::string of = {};               ///< What the file says whose answer it is.
+  std::string folder = {};           ///< For the files of q10.
 
   template <class Row>
   absl::StatusOr<std::unique_ptr<fr::sink<Row>>> open(const std::vector<std::string>&) const;
