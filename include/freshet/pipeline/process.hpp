@@ -12,7 +12,10 @@
 //     };
 //     BOOST_DESCRIBE_STRUCT(scoring::state, (), (last, count))
 //
-// A function without a struct `state` is called without it.
+// A function without a struct `state` is called without it. One whose `process` takes the record as
+// `payment&&` may move from it. One that says `static constexpr bool any_order = true` promises
+// that its rows and late records are the same in whatever order records arrive, and is not named by
+// `run_summary::unpromised`.
 //
 //     auto scores = payments | fr::key_by(&payment::card) | fr::process<score>("scoring",
 //     scoring{});
@@ -137,15 +140,31 @@ bool expires_by_processing_time(const State& initial) {
   return found;
 }
 
+/// How a process operator presents itself.
+struct process_look {
+  std::string kind = "process";
+  std::string name;
+  std::string options = {};  ///< What its state depends on, beside keys and types.
+  const char* order = "process in the order of arrival";  ///< What the summary calls it.
+};
+
+/// Whether a function says that its rows do not depend on the order of arrival.
+template <class F>
+inline constexpr bool takes_any_order = false;
+template <class F>
+  requires requires { F::any_order; }
+inline constexpr bool takes_any_order<F> = F::any_order;
+
 template <class Out, class Broadcast, class T, class KeyOf, class F, class... Tags>
-auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyOf>& keyed,
+auto add_process(const process_look& look, const F& f, const keyed_stream<T, KeyOf>& keyed,
                  std::vector<port_of> inputs) {
   using key = key_of_t<KeyOf, T>;
   using state = state_of<F>;
   using shared = shared_of<F, Broadcast>;
   using context = process_context<key, Out, Tags...>;
   static_assert(
-      processes_alone<F, T, state, context> || processes_with_shared<F, T, state, shared, context>,
+      processes_alone<F, T, state, context> || processes_own<F, T, state, context> ||
+          processes_with_shared<F, T, state, shared, context>,
       "freshet: process needs an object with a member process(const record&, state&, auto& "
       "context), and const shared& before the context where it is connected");
   static_assert(checkpointable<state> && checkpointable<shared> && checkpointable<key>,
@@ -157,12 +176,12 @@ auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyO
                   "const freshet::broadcast_context&), and a struct shared for what it keeps");
   }
   const stream<T>& records = keyed.records();
-  const std::string place = "process '" + name + "'";
+  const std::string place = look.kind + " '" + look.name + "'";
   const state initial = function_calls<F, state, shared>(f).initial_state();
   require_usable_state(place, initial);
   node fresh;
-  fresh.kind = "process";
-  fresh.name = name;
+  fresh.kind = look.kind;
+  fresh.name = look.name;
   fresh.named = true;
   fresh.timed = records.graph()->timed(records.from());
   fresh.timed_sides = fresh.timed;
@@ -170,13 +189,14 @@ auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyO
   fresh.inputs = std::move(inputs);
   fresh.takes = distribution::by_key;
   fresh.sides_take = distribution::all_to_all;
-  fresh.format = "key " + format_of<key>();
+  fresh.format = "key " + format_of<key>() + look.options;
   fresh.layout = &process_operator<T, KeyOf, Broadcast, Out, F, Tags...>::layout;
-  if constexpr (std::is_void_v<Broadcast>) {
+  if constexpr (std::is_void_v<Broadcast> && takes_any_order<F>) {
+    fresh.has_timers = fresh.timed;
+  } else if constexpr (std::is_void_v<Broadcast>) {
     // Timers keep their place in the log only where rows know what had been promised before them.
     const bool know = !fresh.timed || records.graph()->want_entry_frontiers(records.from());
-    (know ? fresh.unpromised_by_arrival : fresh.unpromised)
-        .emplace_back("process in the order of arrival");
+    (know ? fresh.unpromised_by_arrival : fresh.unpromised).emplace_back(look.order);
     fresh.has_timers = fresh.timed;
   } else {
     fresh.unpromised.emplace_back("broadcast");
@@ -211,11 +231,11 @@ auto process(std::string name, F f, Tags...) {
       using control = typename std::remove_cvref_t<decltype(upstream.control())>::value_type;
       return [&]<class T, class KeyOf>(const keyed_stream<T, KeyOf>& keyed) {
         return detail::add_process<Out, control, T, KeyOf, F, Tags...>(
-            name, f, keyed, {keyed.records().from(), upstream.control().from()});
+            {.name = name}, f, keyed, {keyed.records().from(), upstream.control().from()});
       }(upstream.records());
     } else if constexpr (requires { upstream.key_of(); }) {
       return [&]<class T, class KeyOf>(const keyed_stream<T, KeyOf>& keyed) {
-        return detail::add_process<Out, void, T, KeyOf, F, Tags...>(name, f, keyed,
+        return detail::add_process<Out, void, T, KeyOf, F, Tags...>({.name = name}, f, keyed,
                                                                     {keyed.records().from()});
       }(upstream);
     } else {

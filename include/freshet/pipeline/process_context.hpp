@@ -14,6 +14,7 @@
 #include <freshet/state/timers.hpp>
 #include <freshet/state/ttl.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -32,6 +33,15 @@ struct timer {
   time_domain time;  ///< Of which of the two times.
 };
 
+/// When and where a row that follows from several records has its place.
+struct row_origin {
+  timestamp at = timestamp_min;  ///< Its event time.
+  /// The latest of the entry frontiers of those records that were behind theirs; `timestamp_min`
+  /// where none was. The row is behind it, where it has an earlier event time.
+  timestamp entry_frontier = timestamp_min;
+  position where;  ///< Its place in the log: ties go by it. Rows of equal time should differ in it.
+};
+
 namespace detail {
 
 /// What is known during one call of a function.
@@ -45,6 +55,7 @@ struct call_frame {
   timestamp promised = timestamp_min;  ///< Rows before it are behind it.
   position where;                      ///< Of the record; in a timer, of no record.
   std::uint32_t index = 0;             ///< Of the next row among those of this call.
+  std::size_t keys_held = 0;
   timer_set* event_timers = nullptr;
   timer_set* processing_timers = nullptr;
   std::optional<timestamp> firing;  ///< The event timer that fires.
@@ -77,14 +88,20 @@ struct process_core {
 
   template <class U>
   void put(batch<U>& to, outlet<U>& way, U&& row, timestamp at) {
+    put(to, way, std::move(row),
+        row_origin{at, frame.promised, position_of_row(frame.where, frame.index++)});
+  }
+  /// \pre nothing before the origin's entry frontier, if it is behind that, was promised below.
+  template <class U>
+  void put(batch<U>& to, outlet<U>& way, U&& row, const row_origin& from) {
     if (failure) std::rethrow_exception(failure);
     if (timed) {
-      if (at < frame.promised) {
-        to.behind.push_back({static_cast<std::uint32_t>(to.size()), frame.promised});
+      if (from.at < from.entry_frontier) {
+        to.behind.push_back({static_cast<std::uint32_t>(to.size()), from.entry_frontier});
       }
-      to.times.push_back(at);
+      to.times.push_back(from.at);
     }
-    to.positions.push_back(position_of_row(frame.where, frame.index++));
+    to.positions.push_back(from.where);
     to.values.push_back(std::move(row));
     if (to.size() < batch_rows_max) return;
     try {
@@ -155,6 +172,24 @@ class process_context {
   /// Emits a row with an event time of its own. What lies before the entry frontier, or before what
   /// the watermark was until a timer fired, is behind it downstream.
   void emit_at(timestamp at, Out row) { core_.put(core_.rows, *core_.out, std::move(row), at); }
+
+  /// Emits a row that follows from several records, whichever of them came last: where the function
+  /// makes its time, entry frontier and place of those records alone, they are the same in every
+  /// run. (`emit` takes them from the record or timer of this call.)
+  void emit_as(row_origin from, Out row) {
+    from.entry_frontier = std::max(from.entry_frontier, core_.frame.promised);
+    core_.put(core_.rows, *core_.out, std::move(row), from);
+  }
+
+  /// For how many keys, with that of this call, the task keeps state of the function.
+  std::size_t keys_held() const { return core_.frame.keys_held; }
+
+  /// Counts the record as one of which nothing comes: `operator_metrics::unassigned`.
+  void count_unassigned() {
+    detail::operator_counters::add(core_.context->counters->unassigned, 1);
+  }
+  /// Counts the record as late: `operator_metrics::late`.
+  void count_late() { detail::operator_counters::add(core_.context->counters->late, 1); }
 
   /// Emits a row into a side output.
   template <class Tag>

@@ -28,6 +28,7 @@ template <class In, class Out>
 class pausable_operator : public resumable_operator<In, Out> {
  public:
   void consume(batch<In>& rows) final {
+    owns_rows_ = true;
     const std::optional<std::size_t> rest = begin(rows);
     if (!rest) return;
     waiting& kept = wait();
@@ -36,6 +37,7 @@ class pausable_operator : public resumable_operator<In, Out> {
   }
 
   void share(const batch<In>& rows) final {
+    owns_rows_ = false;
     const std::optional<std::size_t> rest = begin(rows);
     if (!rest) return;
     std::vector<std::uint32_t> numbers(rows.size() - *rest);
@@ -69,6 +71,7 @@ class pausable_operator : public resumable_operator<In, Out> {
         waiting_.pop_front();
         meet(what);
       } else {
+        owns_rows_ = true;
         if (!(first.deadline ? meet_deadline(*first.deadline) : work(first.rows, first.next))) {
           return false;
         }
@@ -85,6 +88,9 @@ class pausable_operator : public resumable_operator<In, Out> {
   /// false where it has paused; then it is called again, perhaps with a copy that begins with row
   /// `next`. That is `rows.size()` where there is still something to do after the last row.
   virtual bool work(const batch<In>& rows, std::size_t& next) = 0;
+  /// During `work`: whether nobody else wants the rows, so that they may be moved from. Those from
+  /// `next` on have to stay as they are.
+  bool owns_rows() const { return owns_rows_; }
   /// `on_processing_time`; false where it has paused.
   virtual bool meet_deadline(timestamp /*now*/) { return true; }
   /// `signal`, in its turn.
@@ -130,6 +136,7 @@ class pausable_operator : public resumable_operator<In, Out> {
 
   std::deque<waiting> waiting_;
   batch<In> spare_;              ///< Empty, with memory to fill.
+  bool owns_rows_ = false;       ///< Of the batch at which it works.
   std::uint64_t next_look_ = 0;  ///< How many rows will have been sent when room is looked for.
 };
 

@@ -65,6 +65,13 @@ concept processes_alone =
     }) || (!has_state_type<F> && requires(F& f, const T& record, Context& context) {
       f.process(record, context);
     });
+/// The same for a function that wants the record as its own: one that nobody else wants is moved
+/// from, of others it gets a copy.
+template <class F, class T, class State, class Context>
+concept processes_own = !processes_alone<F, T, State, Context> && has_state_type<F> &&
+                        requires(F& f, T&& record, State& state, Context& context) {
+                          f.process(std::move(record), state, context);
+                        };
 template <class F, class T, class State, class Shared, class Context>
 concept processes_with_shared =
     (has_state_type<F> &&
@@ -116,6 +123,11 @@ class function_calls {
   void process(const T& record, State& state, const Shared& shared, Context& context) {
     call([&](auto&... known) { f_.process(record, known..., context); },
          std::bool_constant<processes_with_shared<F, T, State, Shared, Context>>{}, state, shared);
+  }
+  /// For a function that `processes_own`.
+  template <class T, class Context>
+  void process_own(T&& record, State& state, Context& context) {
+    f_.process(std::move(record), state, context);
   }
   template <class Context>
   void on_timer(const timer& due, State& state, const Shared& shared, Context& context) {

@@ -27,6 +27,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -219,6 +220,7 @@ class process_operator final : public pausable_operator<T, Out> {
   using slot = process_slot<state>;
   using queued = typename timer_queue<key>::entry;
   using context_of = process_context<key, Out, Tags...>;
+  static constexpr bool takes_over = processes_own<F, T, state, context_of>;
   static constexpr bool has_broadcast = !std::is_void_v<Broadcast>;
   static constexpr std::size_t slice_calls = 4 * batch_rows_max;
 
@@ -267,14 +269,24 @@ class process_operator final : public pausable_operator<T, Out> {
     }
     frame.where = where;
     try {
-      const key& of = key_of_record(key_of_, value);
+      // Where the record is moved from, the key must not be part of it.
+      using kept_key = std::conditional_t<takes_over, const key, const key&>;
+      kept_key of = key_of_record(key_of_, value);
       frame.key = &of;
       slot& kept =
           *table_.get_or_insert(frame.hash, of, [this] { return slot{fresh_, {}, {}}; }).first;
+      frame.keys_held = table_.size();
       frame.event_timers = &kept.event_timers;
       frame.processing_timers = &kept.processing_timers;
       context_of context(core_);
-      calls_.process(value, kept.state, shared_, context);
+      if constexpr (!takes_over) {
+        calls_.process(value, kept.state, shared_, context);
+      } else if (this->owns_rows()) {
+        // The batch is this operator's own; it is const only to those who may share it.
+        calls_.process_own(std::move(const_cast<T&>(value)), kept.state, context);
+      } else {
+        calls_.process_own(T(value), kept.state, context);
+      }
       if (core_.failure) std::rethrow_exception(core_.failure);
       settle(frame.hash, of, kept);
     } catch (...) {
@@ -355,6 +367,7 @@ class process_operator final : public pausable_operator<T, Out> {
     frame.where = {combine_hashes(due.hash + (event ? 0 : 1),
                                   static_cast<std::uint64_t>(due.when.time_since_epoch().count())),
                    this->context().number, 0};
+    frame.keys_held = table_.size();
     frame.event_timers = &kept.event_timers;
     frame.processing_timers = &kept.processing_timers;
     context_of context(core_);

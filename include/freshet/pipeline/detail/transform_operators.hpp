@@ -23,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -34,23 +35,38 @@ class map_operator final : public unary_operator<T, Out> {
   explicit map_operator(F f) : f_(std::move(f)) {}
 
   void consume(batch<T>& rows) override {
-    transform(rows);
+    // What is not wanted any more may be moved into the row.
+    if constexpr (takes_over) {
+      transform(rows, [](T& record) -> T&& { return std::move(record); });
+    } else {
+      transform(rows, [](const T& record) -> const T& { return record; });
+    }
     rows_.swap_columns(rows);
     send();
   }
   void share(const batch<T>& rows) override {
-    transform(rows);
+    transform(rows, [](const T& record) -> const T& { return record; });
     rows_.copy_columns(rows);
     send();
   }
 
  private:
-  void transform(const batch<T>& rows) {
+  static constexpr bool takes_over = [] {
+    if constexpr (std::is_invocable_v<F&, T&&>) {
+      return std::is_same_v<std::remove_cvref_t<std::invoke_result_t<F&, T&&>>, Out>;
+    }
+    return false;
+  }();
+
+  template <class Rows, class Given>
+  void transform(Rows& rows, Given given) {
     this->count_in(rows);
     rows_.values.reserve(rows.size());
     std::size_t row = 0;
     try {
-      for (; row < rows.size(); ++row) rows_.values.push_back(std::invoke(f_, rows.values[row]));
+      for (; row < rows.size(); ++row) {
+        rows_.values.push_back(std::invoke(f_, given(rows.values[row])));
+      }
     } catch (...) {
       fail_in_user_function(this->context().place, rows.positions[row]);
     }
