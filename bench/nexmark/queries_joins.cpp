@@ -1,12 +1,15 @@
 // q3, q20: joins without bounds, in which either side may come first.
+#include "market.hpp"
 #include "queries.hpp"
 #include "rows.hpp"
 
 #include <freshet/pipeline/join.hpp>
 #include <freshet/pipeline/keying.hpp>
+#include <freshet/pipeline/process.hpp>
 #include <freshet/pipeline/transform.hpp>
 
 #include <string_view>
+#include <variant>
 
 namespace nexmark {
 
@@ -32,11 +35,34 @@ void q3(fr::pipeline& job, const input_ptr& from, const summing& to) {
       fr::to("rows", to);
 }
 
+/// Bids on other categories need not be kept, as a `join` would: their auction is known, too.
+struct bidding {
+  struct state {
+    fr::value_state<auction> lot;
+    fr::list_state<bid> early;
+    BOOST_DESCRIBE_CLASS(state, (), (lot, early), (), ())
+  };
+
+  void process(const market_event& event, state& mine, auto& now) {
+    if (const auto* opened = std::get_if<auction>(&event)) {
+      mine.lot.set(*opened);
+      for (const bid& b : mine.early.all()) emit(b, *opened, now);
+      mine.early.clear();
+    } else if (const auction* lot = mine.lot.get()) {
+      emit(std::get<bid>(event), *lot, now);
+    } else {
+      mine.early.push_back(std::get<bid>(event));
+    }
+  }
+  static void emit(const bid& b, const auction& lot, auto& now) {
+    if (is_of_category_10(lot)) now.emit(joined(b, lot));
+  }
+};
+
 // The bids on auctions of category 10.
 void q20(fr::pipeline& job, const input_ptr& from, const summing& to) {
-  auto auctions = timed<auction>(job, "auctions", from) | fr::filter(is_of_category_10);
-  timed<bid>(job, "bids", from) | fr::key_by(&bid::auction) |
-      fr::join("bidding", auctions | fr::key_by(&auction::id), joined) | fr::to("rows", to);
+  market(job, from) | fr::key_by(auction_of) | fr::process<q20_row>("bidding", bidding{}) |
+      fr::to("rows", to);
 }
 
 }  // namespace
