@@ -102,7 +102,7 @@ measure_options options_of(const arguments& given) {
 
 void print_json(const measurement& of, const measure_options& options) {
   const auto events = static_cast<double>(options.log.events);
-  // Of a job that went on from a commit nobody knows what the rest would have cost.
+  // Of a job that went on from a commit nobody knows what all of it would have cost.
   const auto unless_resumed = [&of](double value, int digits) {
     return of.resumed ? std::string("null") : fmt::format("{:.{}f}", value, digits);
   };
@@ -119,10 +119,13 @@ void print_json(const measurement& of, const measure_options& options) {
 void print_row(const query& what, const measurement& of, const measure_options& options) {
   const auto events = static_cast<double>(options.log.events);
   const auto nanoseconds = [events](double seconds) { return seconds * 1e9 / events; };
-  fmt::print("{:5} {:>10} {:016x} {:>9.1f} {:>9.1f} {:>9.1f} {:>6.2f}  {}\n", of.query, of.all.rows,
+  // Of a job that went on from a commit nobody knows what all of it would have cost.
+  const std::string ratio =
+      of.resumed ? "-" : fmt::format("{:.2f}", of.loop_seconds / of.cpu_seconds);
+  fmt::print("{:5} {:>10} {:016x} {:>9.1f} {:>9.1f} {:>9.1f} {:>6}  {}\n", of.query, of.all.rows,
              of.all.checksum, nanoseconds(of.cpu_seconds), nanoseconds(of.wall_seconds),
-             nanoseconds(of.loop_seconds), of.loop_seconds / of.cpu_seconds,
-             of.resumed ? "(resumed: times of the rest)" : what.asks);
+             nanoseconds(of.loop_seconds), ratio,
+             of.resumed ? "(went on from a commit: times of the rest)" : what.asks);
 }
 
 void run(const arguments& given) {
