@@ -169,6 +169,7 @@ auto add_process(const std::string& name, const F& f, const keyed_stream<T, KeyO
   fresh.reorders = true;
   fresh.inputs = std::move(inputs);
   fresh.takes = distribution::by_key;
+  fresh.limits_memory = true;
   fresh.sides_take = distribution::all_to_all;
   fresh.format = "key " + format_of<key>();
   fresh.layout = &process_operator<T, KeyOf, Broadcast, Out, F, Tags...>::layout;
