@@ -167,7 +167,8 @@ void cold_rows::check_read(const absl::Status& status) const {
                                                 place_, std::string(status.message()))));
 }
 
-void cold_rows::want_commit() const {
+void cold_rows::want_commit(bool urgently) const {
+  if (urgently) pressure_.sources_wait.store(true, std::memory_order_relaxed);
   if (pressure_.wants_commit.exchange(true, std::memory_order_relaxed)) return;
   if (pressure_.tell) pressure_.tell();
 }
@@ -175,10 +176,15 @@ void cold_rows::want_commit() const {
 row_budget::row_budget(std::size_t budget_bytes, std::size_t row_bytes,
                        std::size_t (*rows_within)(std::size_t))
     : budget_bytes_(budget_bytes), copy_sum_(row_bytes), copy_count_(1) {
-  // A table has sizes that double: the largest of which all rows fit, with their copies.
-  for (table_bytes_ = budget_bytes; table_bytes_ > 1024; table_bytes_ -= table_bytes_ / 16) {
-    table_rows_ = rows_within(table_bytes_);
-    if (table_bytes_ + table_rows_ * (row_bytes + copy_overhead_bytes) <= budget_bytes) break;
+  // A table has sizes that double: the one with which most rows fit, with their copies.
+  constexpr std::size_t smallest = 256;
+  for (std::size_t bytes = budget_bytes; bytes >= smallest;
+       bytes -= std::max(bytes / 16, smallest)) {
+    const std::size_t rows =
+        std::min(rows_within(bytes), (budget_bytes - bytes) / (row_bytes + copy_overhead_bytes));
+    if (rows <= table_rows_) continue;
+    table_rows_ = rows;
+    table_bytes_ = bytes;
   }
   table_rows_ = rows_within(table_bytes_);
 }

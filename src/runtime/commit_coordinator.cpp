@@ -224,6 +224,7 @@ std::vector<source_record> commit_coordinator::merge_positions(
 void commit_coordinator::tell_durable() {
   if (!checkpoints_.limits_memory()) return;
   checkpoints_.pressure().wants_commit.store(false, std::memory_order_relaxed);
+  checkpoints_.pressure().sources_wait.store(false, std::memory_order_relaxed);
   for (task* each : tasks_) each->post([each, number = barrier_] { each->note_durable(number); });
 }
 

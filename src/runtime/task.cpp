@@ -388,7 +388,7 @@ std::vector<head*> task::in_turn() const {
 }
 
 bool task::read_sources() {
-  if (!reads_ || in_.checkpoints.pressure().wants_commit.load(std::memory_order_relaxed)) {
+  if (!reads_ || in_.checkpoints.pressure().sources_wait.load(std::memory_order_relaxed)) {
     return false;
   }
   bool worked = false;

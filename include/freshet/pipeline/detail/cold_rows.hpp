@@ -31,10 +31,11 @@ namespace freshet::detail {
 
 /// What all operators of a job that keep to a limit have in common. Outlives them.
 struct memory_pressure {
-  /// An operator has more rows than it should, and none that it may drop before the next commit.
-  /// Sources read nothing until then.
+  /// An operator would have rows to drop, if there were a commit now.
   std::atomic<bool> wants_commit{false};
-  std::function<void()> tell;  ///< From any thread: it does. Set before any task runs.
+  /// It has more rows than it should, and none to drop before: sources read nothing until then.
+  std::atomic<bool> sources_wait{false};
+  std::function<void()> tell;  ///< From any thread: it wants one. Set before any task runs.
 };
 
 /// Keys to be read together. Its memory is used again.
@@ -99,8 +100,8 @@ class cold_rows {
   /// the order of their keys. Throws `job_failure`.
   void read_all(const key_group_set& of, row_function row) const;
 
-  /// Asks for a commit, after which rows may be dropped.
-  void want_commit() const;
+  /// Asks for a commit, after which rows may be dropped. `urgently`: no more may come before.
+  void want_commit(bool urgently) const;
 
   /// What an instance has that cannot be dropped.
   void tell_size(std::uint64_t bytes) {

@@ -123,7 +123,10 @@ class process_operator final : public pausable_operator<T, Out> {
     to.summary(
         to_bytes(process_summary<shared>{core_.frontier, core_.used_processing_time, shared_}),
         core_.frontier);
-    if (cold_ != nullptr && !to.everything()) cold_->note_snapshot(this->context().groups);
+    if (cold_ != nullptr && !to.everything()) {
+      cold_->note_snapshot(this->context().groups);
+      entered_before_ = table_.size() + dropped_;
+    }
     begin_rows(
         table_, to,
         [this, &to](std::uint64_t hash, const key& of, const slot& kept) {
@@ -176,6 +179,7 @@ class process_operator final : public pausable_operator<T, Out> {
     } else if (cold_ != nullptr) {
       queue_timers_of_cold_rows(from);
     }
+    entered_before_ = table_.size();
     arm();
   }
 
@@ -464,8 +468,7 @@ class process_operator final : public pausable_operator<T, Out> {
   /// One entry stands for all.
   static std::uint64_t bytes_of_queue(const timer_queue<key>& queue) {
     const queued* first = queue.first();
-    return queue.memory_bytes() +
-           (first == nullptr ? 0 : queue.size() * owned_bytes(first->key));
+    return queue.memory_bytes() + (first == nullptr ? 0 : queue.size() * owned_bytes(first->key));
   }
   std::uint64_t other_bytes() const {
     return owned_bytes(shared_) + bytes_of_queue(core_.event_queue) +
@@ -491,13 +494,18 @@ class process_operator final : public pausable_operator<T, Out> {
           hand_, looked_at_once, std::min(table_.size() - wanted, dropped_at_once),
           [this](std::uint64_t hash, const key&, const slot&) { cold_->note_dropped(hash); });
       this->context().counters->add(this->context().counters->evicted, gone);
+      dropped_ += gone;
       if (gone > 0) has_read_back_ = false;
       looked_at_ = gone > 0 ? 0 : looked_at_ + looked_at_once;
       // The first time around rows only cease to be recent.
       if (looked_at_ > 2 * table_.slots() + looked_at_once) may_drop_ = false;
       if (table_.size() <= most) break;
     }
-    if (table_.size() > most || erased_bytes_ > cold_->budget_bytes() / 8) cold_->want_commit();
+    // Where half of the rows are new since the last snapshot, the next one should be on its way
+    // before the others have gone.
+    const bool urgent = table_.size() > most || erased_bytes_ > cold_->budget_bytes() / 8;
+    const std::uint64_t entered = table_.size() + dropped_;
+    if (urgent || entered > entered_before_ + most / 2) cold_->want_commit(urgent);
   }
 
   /// Reads the rows of the batch from `first` on that are not in memory.
@@ -585,11 +593,13 @@ class process_operator final : public pausable_operator<T, Out> {
   cold_rows* cold_ = nullptr;  ///< Null where memory has no limit; then what follows is not used.
   row_budget budget_;
   cold_keys wanted_;
-  std::size_t hand_ = 0;            ///< Of the table's eviction.
-  std::size_t looked_at_ = 0;       ///< So many slots since it found something.
-  bool may_drop_ = false;           ///< Something may be found before the next commit.
-  bool has_read_back_ = false;      ///< The keys of the batch at work are in memory.
-  std::uint64_t erased_bytes_ = 0;  ///< What is known of erased keys.
+  std::size_t hand_ = 0;              ///< Of the table's eviction.
+  std::size_t looked_at_ = 0;         ///< So many slots since it found something.
+  bool may_drop_ = false;             ///< Something may be found before the next commit.
+  std::uint64_t dropped_ = 0;         ///< Rows, ever.
+  std::uint64_t entered_before_ = 0;  ///< Rows that had come into memory by the last snapshot.
+  bool has_read_back_ = false;        ///< The keys of the batch at work are in memory.
+  std::uint64_t erased_bytes_ = 0;    ///< What is known of erased keys.
   broadcast_inlet broadcast_;
   timestamp before_moment_ = timestamp_min;  ///< What was promised before the current moment.
   std::size_t barriers_ = 0;
