@@ -15,6 +15,12 @@ namespace freshet::detail {
 
 namespace {
 
+/// For blocks of the database, with their filters and indices.
+std::size_t cache_bytes_of(std::size_t memory_limit) {
+  constexpr std::size_t least = std::size_t{64} << 10;
+  return std::max(least, memory_limit / 4);
+}
+
 std::string state_prefix(std::uint32_t state) {
   const auto bytes = encode_state_number(state);
   return {bytes.begin(), bytes.end()};
@@ -75,6 +81,8 @@ class record_reader final : public state_reader {
     }
     return all;
   }
+  /// Rows of an older layout are only from the first commit on as operators read them.
+  bool can_read_back() const override { return older_ == nullptr && backend_.reads_rows(); }
   bool owns(std::uint64_t hash) const override { return own_.contains(hash); }
   timestamp frontier_of(std::uint64_t hash) const override {
     return frontiers_[key_group_of(hash)];
@@ -205,15 +213,24 @@ absl::Status checkpointer::open() {
 }
 
 absl::Status checkpointer::open_commit() {
+  rocksdb_options place_options{.directory = options_.checkpoint.directory,
+                                .job = graph_.name(),
+                                .keep = options_.checkpoint.keep,
+                                .restore_from = options_.checkpoint.restore_from};
+  if (limits_memory()) {
+    place_options.reads_rows = true;
+    place_options.cache_bytes = cache_bytes_of(options_.state.memory_limit);
+  }
   absl::StatusOr<std::unique_ptr<state_backend>> backend =
-      options_.checkpoint.backend
-          ? options_.checkpoint.backend()
-          : open_rocksdb({.directory = options_.checkpoint.directory,
-                          .job = graph_.name(),
-                          .keep = options_.checkpoint.keep,
-                          .restore_from = options_.checkpoint.restore_from});
+      options_.checkpoint.backend ? options_.checkpoint.backend() : open_rocksdb(place_options);
   if (!backend.ok()) return backend.status();
   backend_ = *std::move(backend);
+  if (limits_memory() && !backend_->reads_rows()) {
+    return absl::InvalidArgumentError(
+        place() +
+        ": state.memory_limit is given, and its backend cannot read rows back; give a directory, "
+        "or a backend with read_rows");
+  }
   if (options_.clock && backend_->has_copy()) {
     next_copy_ = saturating_add(options_.clock(), options_.checkpoint.copy_every);
   }
@@ -250,6 +267,29 @@ absl::Status checkpointer::open_commit() {
   return find_dropped_rows();
 }
 
+void checkpointer::share_memory(std::size_t instances) {
+  if (!limits_memory()) return;
+  std::vector<node_id> nodes;
+  for (node_id id = 0; id < graph_.nodes().size(); ++id) {
+    if (graph_.nodes()[id].limits_memory) nodes.push_back(id);
+  }
+  if (nodes.empty()) return;
+  const std::size_t limit = options_.state.memory_limit;
+  const std::size_t uncached = limit - std::min(limit, cache_bytes_of(limit));
+  // The program, and what RocksDB has besides its cache.
+  const std::size_t rows = uncached - std::min(uncached / 3, std::size_t{32} << 20);
+  for (const node_id id : nodes) {
+    const std::string identity = state_identity(graph_.nodes()[id]);
+    cold_[id] = std::make_unique<cold_rows>(*backend_, pressure_, states_.at(identity),
+                                            rows / nodes.size() / instances, graph_.place(id));
+  }
+}
+
+cold_rows* checkpointer::cold_of(node_id node) const {
+  const auto known = cold_.find(node);
+  return known == cold_.end() ? nullptr : known->second.get();
+}
+
 bool checkpointer::may_be_dropped(const std::string& name) const {
   const std::vector<std::string>& allowed = options_.allow_dropped_state;
   return std::find(allowed.begin(), allowed.end(), name) != allowed.end();
@@ -276,6 +316,21 @@ std::vector<std::string> checkpointer::warnings() const {
         fmt::format("{}: {} is not in the pipeline, and was dropped as allowed", place(), each));
   }
   if (!copy_failure_.empty()) all.push_back(copy_failure_);
+  for (node_id id = 0; limits_memory() && id < graph_.nodes().size(); ++id) {
+    const node& each = graph_.nodes()[id];
+    if (each.takes == distribution::by_key && each.named && !each.limits_memory) {
+      all.push_back(fmt::format(
+          "state.memory_limit: {} keeps all of its state in memory; only process functions keep "
+          "to the limit",
+          graph_.place(id)));
+    }
+    const cold_rows* cold = cold_of(id);
+    if (cold == nullptr || !cold->exceeded()) continue;
+    all.push_back(fmt::format(
+        "state.memory_limit: timers and what is shared of {} took more than its part of the limit, "
+        "{} bytes; raise the limit, or set fewer timers",
+        graph_.place(id), cold->budget_bytes()));
+  }
   return all;
 }
 

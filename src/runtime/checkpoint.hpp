@@ -10,6 +10,7 @@
 #include "manifest.hpp"
 
 #include <freshet/core/key_group.hpp>
+#include <freshet/pipeline/detail/cold_rows.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 #include <freshet/pipeline/detail/graph.hpp>
 #include <freshet/pipeline/run_options.hpp>
@@ -62,6 +63,16 @@ class checkpointer {
   /// Opens the directory and holds what it finds against the graph and the `resume` option. Changes
   /// nothing in the directory beyond creating it.
   absl::Status open();
+
+  /// Whether operators keep to a limit of memory.
+  bool limits_memory() const { return options_.state.memory_limit > 0; }
+  /// Divides that among the operators that keep to it, of which each has so many instances. After
+  /// `open`, before tasks are made.
+  void share_memory(std::size_t instances);
+  /// What the operator of a node needs for that; null where it does not, or nothing is limited.
+  cold_rows* cold_of(node_id node) const;
+  memory_pressure& pressure() { return pressure_; }
+  const memory_pressure& pressure() const { return pressure_; }
 
   /// The commit to go on from.
   const std::optional<manifest>& found() const { return found_; }
@@ -132,6 +143,8 @@ class checkpointer {
   /// By identity: states that were found in an older layout. Their rows are read through these, and
   /// are written anew by the first commit.
   std::map<std::string, state_conversion> older_;
+  memory_pressure pressure_;
+  std::map<node_id, std::unique_ptr<cold_rows>> cold_;
 };
 
 }  // namespace freshet::detail

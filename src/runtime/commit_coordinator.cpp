@@ -90,7 +90,10 @@ bool commit_coordinator::all_collected() {
 
 bool commit_coordinator::advance() {
   if (phase_ == phase::collecting && all_collected()) write();
-  if (phase_ == phase::writing && is_written()) publish();
+  if (phase_ == phase::writing && is_written()) {
+    tell_durable();
+    publish();
+  }
   if (phase_ == phase::abandoning && all_gave_up()) {
     keep_collected();
     phase_ = phase::none;
@@ -215,6 +218,14 @@ std::vector<source_record> commit_coordinator::merge_positions(
   std::vector<source_record> records;
   for (auto& [node, record] : all) records.push_back(std::move(record));
   return records;
+}
+
+/// Operators may drop rows now that the commit has, and sources go on that have waited for that.
+void commit_coordinator::tell_durable() {
+  if (!checkpoints_.limits_memory()) return;
+  checkpoints_.pressure().wants_commit.store(false, std::memory_order_relaxed);
+  checkpoints_.pressure().sources_wait.store(false, std::memory_order_relaxed);
+  for (task* each : tasks_) each->post([each, number = barrier_] { each->note_durable(number); });
 }
 
 void commit_coordinator::publish() {

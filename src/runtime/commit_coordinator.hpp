@@ -82,6 +82,7 @@ class commit_coordinator {
   void keep_collected();
   void write();
   bool is_written();
+  void tell_durable();
   void publish();
   std::vector<source_record> merge_positions(const std::vector<task_snapshot>& parts) const;
 

@@ -141,6 +141,12 @@ job_metrics counter_board::metrics() const {
     const state_size held = state_of(node);
     one.state_entries = held.entries;
     one.state_bytes = held.bytes;
+    for (const auto& each : counters_[node]) {
+      one.cold_entries += each->cold_entries.load(std::memory_order_relaxed);
+      one.evicted += each->evicted.load(std::memory_order_relaxed);
+      one.cold_asked += each->cold_asked.load(std::memory_order_relaxed);
+      one.cold_read += each->cold_read.load(std::memory_order_relaxed);
+    }
     std::vector<heavy_keys> heavy;
     for (const auto& each : fronts_[node]) heavy.push_back(each->heavy());
     one.hot_keys = merge_heavy_keys(heavy);

@@ -127,6 +127,11 @@ absl::Status job_runner::check_options() const {
     return absl::InvalidArgumentError(
         place + ": resume is required, and there is no checkpoint directory; give one");
   }
+  if (options_.state.memory_limit > 0 && !checkpointer_.enabled()) {
+    return wrong(
+        "state.memory_limit is given without a checkpoint directory, where rows are that do not "
+        "fit; give one");
+  }
   const bool has_source =
       std::any_of(graph_->nodes().begin(), graph_->nodes().end(),
                   [](const node& each) { return each.is == node::role::source; });
@@ -154,6 +159,8 @@ absl::Status job_runner::open() {
   const absl::Status opened = checkpointer_.open();
   for (const std::string& each : checkpointer_.warnings()) summary_.warnings.push_back(each);
   if (!opened.ok()) return opened;
+  checkpointer_.pressure().tell = [signal = signal_] { signal->notify(); };
+  checkpointer_.share_memory(options_.parallelism);
   try {
     const inside_mark mark;
     tasks_ = std::make_unique<task_set>(*graph_, counters_, checkpointer_, options_);
@@ -454,6 +461,8 @@ void job_runner::look_for_work() {
     obey_request();
   } else if (wants_savepoint()) {
     begin_commit(false, false);
+  } else if (checkpointer_.pressure().wants_commit.load(std::memory_order_relaxed)) {
+    begin_commit(false, false, rebalancing_->propose());
   } else if (checkpointer_.enabled() && options_.clock() >= next_commit_) {
     if (counters_.activity() != activity_committed_) {
       begin_commit(false, false, rebalancing_->propose());

@@ -161,6 +161,7 @@ void task::give_context(const member& to) {
       stable_hash(described.name.empty() ? context.place : described.name));
   context.single_split = to.single_split;
   context.groups = groups_;
+  context.cold = in_.checkpoints.cold_of(to.node);
   to.op->open(context);
 }
 
@@ -396,7 +397,9 @@ std::vector<head*> task::in_turn() const {
 }
 
 bool task::read_sources() {
-  if (!reads_) return false;
+  if (!reads_ || in_.checkpoints.pressure().sources_wait.load(std::memory_order_relaxed)) {
+    return false;
+  }
   bool worked = false;
   bool timed_source_worked = false;
   for (head* source : in_turn()) {
@@ -641,6 +644,12 @@ void task::publish_sinks(const std::vector<sink_record>& tokens, bool last) {
   check(first);
 }
 
+void task::note_durable(std::uint32_t number) {
+  // Where another barrier has passed by now, its snapshots are not.
+  if (barriers_done_ != number) return;
+  for (const member& each : members_) each.op->note_durable();
+}
+
 void task::tell_committed(const std::vector<source_record>& sources) {
   for (const auto& [id, source] : heads_) {
     const std::string& name = in_.described.nodes()[id].name;
@@ -733,6 +742,7 @@ void task::publish_state() {
     operator_counters& counters = in_.counters.of(each.node, number_);
     counters.state_entries.store(held->entries, std::memory_order_relaxed);
     counters.state_bytes.store(held->bytes, std::memory_order_relaxed);
+    counters.cold_entries.store(held->cold, std::memory_order_relaxed);
   }
   for (const departure& each : departures_) {
     if (each.front == nullptr) continue;

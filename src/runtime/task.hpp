@@ -159,6 +159,8 @@ class task final : public task_services {
   /// From any thread: what sinks are writing should end soon.
   void interrupt_sinks();
   void publish_sinks(const std::vector<sink_record>& tokens, bool last);
+  /// The commit of the barrier with that number is durable.
+  void note_durable(std::uint32_t number);
   void tell_committed(const std::vector<source_record>& sources);
 
   std::size_t stage() const { return stage_; }

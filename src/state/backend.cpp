@@ -65,6 +65,16 @@ absl::Status state_backend::commit_sorted(std::span<const state_change_view> cha
   return commit(std::move(copies), manifest, horizons);
 }
 
+absl::Status state_backend::read_rows(std::span<const std::string_view>,
+                                      absl::FunctionRef<void(std::size_t, std::string_view)>) {
+  return absl::UnimplementedError("this backend reads no single rows");
+}
+
+absl::Status state_backend::scan_newest(
+    std::string_view, absl::FunctionRef<absl::Status(std::string_view, std::string_view)>) {
+  return absl::UnimplementedError("this backend reads no rows after a commit");
+}
+
 absl::Status state_backend::save(const std::string& directory) {
   return absl::UnimplementedError(
       "savepoint '" + directory +

@@ -22,8 +22,8 @@ class rocksdb_reader final : public commit_reader {
     database_->DestroyColumnFamilyHandle(manifest_rows_);
   }
 
-  absl::Status open_database(const std::filesystem::path& folder, std::size_t cache_bytes) {
-    const rocksdb::ColumnFamilyOptions family = family_options(rocksdb::NewLRUCache(cache_bytes));
+  absl::Status open_database(const std::filesystem::path& folder, const table_use& use) {
+    const rocksdb::ColumnFamilyOptions family = family_options(use);
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* database = nullptr;
     const rocksdb::Status opened = rocksdb::DB::OpenForReadOnly(
@@ -43,18 +43,12 @@ class rocksdb_reader final : public commit_reader {
   absl::Status scan(std::string_view prefix,
                     absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)>
                         row) const override {
-    rocksdb::ReadOptions options;
-    options.verify_checksums = true;
-    options.fill_cache = false;
-    options.readahead_size = std::size_t{256} << 10;  // For each of some dozen files.
-    const std::unique_ptr<rocksdb::Iterator> rows(database_->NewIterator(options, state_rows_));
-    for (rows->Seek(slice(prefix)); rows->Valid() && view(rows->key()).starts_with(prefix);
-         rows->Next()) {
-      if (absl::Status status = row(view(rows->key()), view(rows->value())); !status.ok()) {
-        return status;
-      }
-    }
-    return rows->status().ok() ? absl::OkStatus() : unreadable(rows->status());
+    return scan_rows(*database_, state_rows_, prefix, row, unreadable);
+  }
+  absl::Status read_rows(
+      std::span<const std::string_view> keys,
+      absl::FunctionRef<void(std::size_t index, std::string_view value)> row) const override {
+    return detail::read_rows(*database_, state_rows_, keys, row, unreadable);
   }
 
  private:
@@ -90,13 +84,14 @@ class rocksdb_reader final : public commit_reader {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<commit_reader>> commit_reader::open(
-    const std::filesystem::path& folder, std::size_t cache_bytes) {
+    const std::filesystem::path& folder, std::size_t cache_bytes, bool looked_up) {
   absl::StatusOr<commit_listing> listing = read_listing(folder);
   if (!listing.ok()) return listing.status();
   if (absl::Status whole = verify_listed(folder, *listing); !whole.ok()) return whole;
   try {
+    const table_use use{rocksdb::NewLRUCache(cache_bytes), looked_up};
     auto reader = std::make_unique<rocksdb_reader>(*std::move(listing));
-    if (absl::Status opened = reader->open_database(folder, cache_bytes); !opened.ok()) {
+    if (absl::Status opened = reader->open_database(folder, use); !opened.ok()) {
       return opened;
     }
     return reader;

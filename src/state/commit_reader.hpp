@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,10 +25,12 @@ namespace freshet::detail {
 
 class commit_reader {
  public:
-  /// Errors say which file is wrong, and in which way. DataLoss: the commit is damaged.
-  /// FailedPrecondition: it is of a newer format. Others: the system does not let us look.
+  /// `looked_up`: as `table_use`. Errors say which file is wrong, and in which way. DataLoss: the
+  /// commit is damaged. FailedPrecondition: it is of a newer format. Others: the system does not
+  /// let us look.
   static absl::StatusOr<std::unique_ptr<commit_reader>> open(const std::filesystem::path& folder,
-                                                             std::size_t cache_bytes);
+                                                             std::size_t cache_bytes,
+                                                             bool looked_up = false);
   virtual ~commit_reader() = default;
 
   virtual const commit_listing& listing() const = 0;
@@ -37,6 +40,10 @@ class commit_reader {
   virtual absl::Status scan(
       std::string_view prefix,
       absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)> row) const = 0;
+  /// As `state_backend::read_rows`.
+  virtual absl::Status read_rows(
+      std::span<const std::string_view> keys,
+      absl::FunctionRef<void(std::size_t index, std::string_view value)> row) const = 0;
 };
 
 }  // namespace freshet::detail

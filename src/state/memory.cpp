@@ -3,6 +3,7 @@
 #include "state/changes.hpp"
 
 #include <cassert>
+#include <mutex>
 #include <utility>
 
 namespace freshet {
@@ -33,10 +34,34 @@ class memory_state_backend final : public state_backend {
     return absl::OkStatus();
   }
 
+  bool reads_rows() const override { return true; }
+  absl::Status read_rows(
+      std::span<const std::string_view> keys,
+      absl::FunctionRef<void(std::size_t index, std::string_view value)> row) override {
+    const std::lock_guard lock(rows_mutex_);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const auto found = checkpoint_->rows.find(keys[i]);
+      if (found != checkpoint_->rows.end()) row(i, found->second);
+    }
+    return absl::OkStatus();
+  }
+  absl::Status scan_newest(
+      std::string_view prefix,
+      absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)> row) override {
+    const std::lock_guard lock(rows_mutex_);
+    const auto& rows = checkpoint_->rows;
+    for (auto it = rows.lower_bound(prefix); it != rows.end() && it->first.starts_with(prefix);
+         ++it) {
+      if (absl::Status status = row(it->first, it->second); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status commit(std::vector<state_change> changes, std::string_view manifest,
                       const std::vector<state_horizon>& horizons) override {
     if (absl::Status status = detail::sort_changes(changes); !status.ok()) return status;
     if (!checkpoint_->commit_failure.ok()) return checkpoint_->commit_failure;
+    const std::lock_guard lock(rows_mutex_);
     auto& rows = checkpoint_->rows;
     for (state_change& change : changes) {
       if (change.value) {
@@ -56,6 +81,7 @@ class memory_state_backend final : public state_backend {
  private:
   std::shared_ptr<memory_checkpoint> checkpoint_;
   bool committed_ = false;
+  std::mutex rows_mutex_;  ///< While rows are read by others than who commits.
 };
 
 }  // namespace

@@ -20,6 +20,8 @@
 #include <exception>
 #include <filesystem>
 #include <limits>
+#include <mutex>
+#include <shared_mutex>
 #include <system_error>
 #include <utility>
 
@@ -67,9 +69,9 @@ class rocksdb_backend final : public state_backend {
   rocksdb_backend(checkpoint_directory directory, rocksdb_options options)
       : directory_(std::move(directory)), options_(std::move(options)) {
     const auto cache = rocksdb::NewLRUCache(options_.cache_bytes);
-    state_options_ = family_options(cache);
+    state_options_ = family_options({cache, options_.reads_rows});
     state_options_.compaction_filter_factory = detail::expiry_filter_factory(horizons_);
-    manifest_options_ = family_options(cache);
+    manifest_options_ = family_options({cache});
   }
   ~rocksdb_backend() override {
     close();
@@ -102,6 +104,13 @@ class rocksdb_backend final : public state_backend {
   absl::Status save(const std::string& directory) override {
     return without_exceptions(directory_.name(), [&] { return save_newest(directory); });
   }
+  bool reads_rows() const override { return true; }
+  absl::Status read_rows(
+      std::span<const std::string_view> keys,
+      absl::FunctionRef<void(std::size_t index, std::string_view value)> row) override;
+  absl::Status scan_newest(
+      std::string_view prefix,
+      absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)> row) override;
   std::vector<std::string> warnings() const override { return warnings_; }
   std::string older_because() const override { return older_because_; }
 
@@ -143,6 +152,7 @@ class rocksdb_backend final : public state_backend {
     return {{rocksdb::kDefaultColumnFamilyName, state_options_},
             {manifest_family, manifest_options_}};
   }
+  absl::Status unreadable(const rocksdb::Status& status) const;
   absl::Status unwritable(const rocksdb::Status& status) const;
   absl::Status unwritable(const absl::Status& status) const;
 
@@ -164,6 +174,7 @@ class rocksdb_backend final : public state_backend {
   fs::path read_from_;
   bool may_link_ = false;  // To the files of `read_from_`.
   std::uint64_t files_written_ = 0;
+  std::shared_mutex open_mutex_;  // Held by those who read rows, so that both stay open.
   std::unique_ptr<rocksdb::DB> database_;
   rocksdb::ColumnFamilyHandle* state_rows_ = nullptr;  // Both belong to database_.
   rocksdb::ColumnFamilyHandle* manifest_rows_ = nullptr;
@@ -220,7 +231,7 @@ absl::Status rocksdb_backend::find_commit() {
       continue;
     }
     absl::StatusOr<std::unique_ptr<commit_reader>> opened =
-        commit_reader::open(each.folder, options_.cache_bytes);
+        commit_reader::open(each.folder, options_.cache_bytes, options_.reads_rows);
     if (!opened.ok() && !absl::IsDataLoss(opened.status())) {
       const bool is_newer = absl::IsFailedPrecondition(opened.status());
       return absl::Status(
@@ -288,7 +299,7 @@ absl::Status rocksdb_backend::check_origin(const commit_listing& found) const {
 absl::Status rocksdb_backend::find_savepoint() {
   const std::string place = fmt::format("savepoint '{}'", options_.restore_from);
   absl::StatusOr<std::unique_ptr<commit_reader>> opened =
-      commit_reader::open(options_.restore_from, options_.cache_bytes);
+      commit_reader::open(options_.restore_from, options_.cache_bytes, options_.reads_rows);
   if (!opened.ok()) {
     return absl::Status(
         opened.status().code(),
@@ -346,10 +357,40 @@ absl::Status rocksdb_backend::open_for_writing() {
   if (!create) {
     if (absl::Status status = make_database(); !status.ok()) return unwritable(status);
   }
-  close();
-  if (absl::Status status = open_database(create); !status.ok()) return status;
+  {
+    const std::unique_lock lock(open_mutex_);
+    close();
+    if (absl::Status status = open_database(create); !status.ok()) return status;
+  }
   stage_ = stage::writing;
   return absl::OkStatus();
+}
+
+absl::Status rocksdb_backend::unreadable(const rocksdb::Status& status) const {
+  const std::string found = fmt::format("its rows cannot be read ({})", status.ToString());
+  return status.IsCorruption() ? absl::DataLossError(found) : absl::UnavailableError(found);
+}
+
+absl::Status rocksdb_backend::read_rows(
+    std::span<const std::string_view> keys,
+    absl::FunctionRef<void(std::size_t index, std::string_view value)> row) {
+  const std::shared_lock lock(open_mutex_);
+  if (database_ == nullptr) {
+    return reader_ == nullptr ? absl::OkStatus() : reader_->read_rows(keys, row);
+  }
+  return detail::read_rows(*database_, state_rows_, keys, row,
+                           [this](const rocksdb::Status& status) { return unreadable(status); });
+}
+
+absl::Status rocksdb_backend::scan_newest(
+    std::string_view prefix,
+    absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)> row) {
+  const std::shared_lock lock(open_mutex_);
+  if (database_ == nullptr) {
+    return reader_ == nullptr ? absl::OkStatus() : reader_->scan(prefix, row);
+  }
+  return detail::scan_rows(*database_, state_rows_, prefix, row,
+                           [this](const rocksdb::Status& status) { return unreadable(status); });
 }
 
 // A copy, or a savepoint, must share no file with what is written to from now on.

@@ -5,6 +5,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/file_system.h>
+#include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
@@ -138,11 +139,17 @@ rocksdb::DBOptions database_options() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::ColumnFamilyOptions family_options(const table_use& use) {
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = cache;
+  table.block_cache = use.cache;
   table.cache_index_and_filter_blocks = true;  // Else their memory grows with the state.
-  table.block_size = std::size_t{16} << 10;    // Rows are scanned, never looked up.
+  table.block_size = std::size_t{use.looked_up ? 4U : 16U} << 10;
+  if (use.looked_up) {
+    constexpr double bits_per_key = 10;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(bits_per_key));
+    table.partition_filters = true;
+    table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  }
   table.checksum = rocksdb::kXXH3;
 
   rocksdb::ColumnFamilyOptions options;
@@ -162,6 +169,46 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
       std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
   options.compression = lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
   return options;
+}
+
+absl::Status read_rows(rocksdb::DB& from, rocksdb::ColumnFamilyHandle* family,
+                       std::span<const std::string_view> keys,
+                       absl::FunctionRef<void(std::size_t index, std::string_view value)> row,
+                       absl::FunctionRef<absl::Status(const rocksdb::Status&)> failed) {
+  std::vector<rocksdb::Slice> wanted;
+  for (const std::string_view key : keys) wanted.push_back(slice(key));
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> states(keys.size());
+  rocksdb::ReadOptions options;
+  options.verify_checksums = true;
+  constexpr bool in_order = true;
+  from.MultiGet(options, family, keys.size(), wanted.data(), values.data(), states.data(),
+                in_order);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (states[i].IsNotFound()) continue;
+    if (!states[i].ok()) return failed(states[i]);
+    row(i, view(values[i]));
+    values[i].Reset();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status scan_rows(
+    rocksdb::DB& from, rocksdb::ColumnFamilyHandle* family, std::string_view prefix,
+    absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)> row,
+    absl::FunctionRef<absl::Status(const rocksdb::Status&)> failed) {
+  rocksdb::ReadOptions options;
+  options.verify_checksums = true;
+  options.fill_cache = false;
+  options.readahead_size = std::size_t{256} << 10;  // For each of some dozen files.
+  const std::unique_ptr<rocksdb::Iterator> rows(from.NewIterator(options, family));
+  for (rows->Seek(slice(prefix)); rows->Valid() && view(rows->key()).starts_with(prefix);
+       rows->Next()) {
+    if (absl::Status status = row(view(rows->key()), view(rows->value())); !status.ok()) {
+      return status;
+    }
+  }
+  return rows->status().ok() ? absl::OkStatus() : failed(rows->status());
 }
 
 rocksdb::Env* working_environment() {

@@ -10,10 +10,12 @@
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,7 +56,27 @@ std::shared_ptr<rocksdb::CompactionFilterFactory> expiry_filter_factory(
     std::shared_ptr<const horizon_board> board);
 
 rocksdb::DBOptions database_options();
-rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache);
+
+/// How rows are read.
+struct table_use {
+  std::shared_ptr<rocksdb::Cache> cache;
+  /// Also single ones, of which many are not there: files then have small blocks, filters, and
+  /// indices that are loaded in parts.
+  bool looked_up = false;
+};
+rocksdb::ColumnFamilyOptions family_options(const table_use& use);
+
+/// Reads rows as `state_backend::read_rows`. `failed`: what an error becomes.
+absl::Status read_rows(rocksdb::DB& from, rocksdb::ColumnFamilyHandle* family,
+                       std::span<const std::string_view> keys,
+                       absl::FunctionRef<void(std::size_t index, std::string_view value)> row,
+                       absl::FunctionRef<absl::Status(const rocksdb::Status&)> failed);
+
+/// Calls `row` for every row whose key starts with `prefix`, as `state_backend::scan`.
+absl::Status scan_rows(
+    rocksdb::DB& from, rocksdb::ColumnFamilyHandle* family, std::string_view prefix,
+    absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)> row,
+    absl::FunctionRef<absl::Status(const rocksdb::Status&)> failed);
 
 /// The file system of a database in work. What belongs to the database alone is not synced: after a
 /// crash it is made anew from a commit. Files of rows, which commits share, are.

@@ -1,8 +1,8 @@
 // What the tests of process functions share: one log, run in every way in which it can be cut.
 //
 // Times are ticks of 1 us; a record of the key `clock` moves the watermark to its time. Every run
-// is repeated with batches of 1, 2, 7 and 256 rows and with a crash and a resume after every
-// record, and has to give the same rows.
+// is repeated with batches of 1, 2, 7 and 256 rows, with a crash and a resume after every record, and
+// with a row or two in memory, and has to give the same rows.
 #pragma once
 
 #include "pipeline/support.hpp"
@@ -74,6 +74,14 @@ process_rows run_everywhere(const std::vector<event>& log, const Add& add) {
   from->chunk_max = 1;
   from->crash_after = 1;
   REQUIRE(run_cut(from, committing_to(std::make_shared<fr::memory_checkpoint>()), add) == wanted);
+  INFO("with a row or two in memory");
+  fr::run_options limited = committing_to(std::make_shared<fr::memory_checkpoint>());
+  limited.state.memory_limit = 1;
+  REQUIRE(run_cut(from, limited, add) == wanted);
+  from->crash_after = std::numeric_limits<std::size_t>::max();
+  limited = committing_to(std::make_shared<fr::memory_checkpoint>());
+  limited.state.memory_limit = 1;
+  REQUIRE(run_cut(from, limited, add) == wanted);
   return wanted;
 }
 

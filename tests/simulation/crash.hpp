@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,6 +73,17 @@ class crashing_backend final : public state_backend {
       std::string_view prefix,
       absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)> row) override {
     return durable_->scan(prefix, row);
+  }
+  bool reads_rows() const override { return durable_->reads_rows(); }
+  absl::Status read_rows(
+      std::span<const std::string_view> keys,
+      absl::FunctionRef<void(std::size_t index, std::string_view value)> row) override {
+    return durable_->read_rows(keys, row);
+  }
+  absl::Status scan_newest(
+      std::string_view prefix,
+      absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)> row) override {
+    return durable_->scan_newest(prefix, row);
   }
   absl::Status commit(std::vector<state_change> changes, std::string_view manifest,
                       const std::vector<state_horizon>& horizons) override {

@@ -52,6 +52,10 @@ class running {
       ++opening_;
       met_.moves += summary_.metrics.moves;
       met_.abandoned += summary_.metrics.checkpoints_abandoned;
+      for (const operator_metrics& each : summary_.metrics.operators) {
+        met_.evicted += each.evicted;
+        met_.read_back += each.cold_read;
+      }
       if (sources->crash->happened()) ++met_.crashes[static_cast<std::size_t>(point_)];
       if (dies && absl::IsAborted(ended)) continue;
       if (!ended.ok()) return ended;
@@ -99,6 +103,9 @@ class running {
     };
     // The clock moves whenever someone looks at it, so that commits come at seeded moments.
     all.checkpoint.every = duration{static_cast<std::int64_t>(1 + random_() % 20)};
+    // From no limit to one for a few rows.
+    all.state.memory_limit = one_of<std::size_t>(random_, {0, 0, 1, 66'000, 70'000, 100'000});
+    schedules_ += fmt::format(", memory limit {}", all.state.memory_limit);
     all.clock = [moved = std::make_shared<std::atomic<std::int64_t>>(0)] {
       return at_tick(moved->fetch_add(1));
     };
@@ -261,6 +268,8 @@ std::optional<std::string> first_difference(const plan& all, const input_log& in
   const absl::Status ended = run.to_the_end();
   all_happened.moves += run.met().moves;
   all_happened.abandoned += run.met().abandoned;
+  all_happened.evicted += run.met().evicted;
+  all_happened.read_back += run.met().read_back;
   for (std::size_t i = 0; i < all_happened.crashes.size(); ++i) {
     all_happened.crashes[i] += run.met().crashes[i];
   }

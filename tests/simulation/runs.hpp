@@ -43,6 +43,8 @@ std::vector<way> random_ways(std::mt19937_64& random);
 struct happened {
   std::uint64_t moves = 0;      ///< Of key groups between tasks.
   std::uint64_t abandoned = 0;  ///< Checkpoints whose barriers were on their way.
+  std::uint64_t evicted = 0;    ///< Rows, from memory,
+  std::uint64_t read_back = 0;  ///< and into it.
   std::array<std::uint64_t, crash_point_names.size()> crashes{};
 };
 

@@ -41,6 +41,8 @@ void simulate(std::uint64_t first, std::uint64_t count = seeds_per_case) {
   if (count >= seeds_per_case) {
     CHECK(met.moves >= count);
     CHECK(met.abandoned >= count / 4);
+    CHECK(met.evicted >= count);
+    CHECK(met.read_back >= count);
     for (std::size_t point = 0; point < met.crashes.size(); ++point) {
       INFO("crashes " << freshet::simulated::crash_point_names[point]);
       CHECK(met.crashes[point] >= count / 10);

@@ -26,7 +26,14 @@ fr::timestamp at(std::int64_t microseconds) {
 // A backend with one fault, to show that the contract finds it.
 class faulty_backend final : public fr::state_backend {
  public:
-  enum class fault { loses_a_row, keeps_deleted_rows, forgets_manifest, scans_backwards, none };
+  enum class fault {
+    loses_a_row,
+    keeps_deleted_rows,
+    forgets_manifest,
+    scans_backwards,
+    reads_nothing,
+    none
+  };
 
   faulty_backend(std::shared_ptr<fr::memory_checkpoint> checkpoint, fault kind)
       : inner_(fr::memory_backend(std::move(checkpoint))), fault_(kind) {}
@@ -56,6 +63,16 @@ class faulty_backend final : public fr::state_backend {
       std::erase_if(changes, [](const fr::state_change& change) { return !change.value; });
     }
     return inner_->commit(std::move(changes), manifest, horizons);
+  }
+  bool reads_rows() const override { return true; }
+  absl::Status read_rows(std::span<const std::string_view> keys,
+                         absl::FunctionRef<void(std::size_t, std::string_view)> row) override {
+    return fault_ == fault::reads_nothing ? absl::OkStatus() : inner_->read_rows(keys, row);
+  }
+  absl::Status scan_newest(
+      std::string_view prefix,
+      absl::FunctionRef<absl::Status(std::string_view, std::string_view)> row) override {
+    return inner_->scan_newest(prefix, row);
   }
 
  private:
@@ -114,12 +131,14 @@ TEST_CASE("memory keeps the state backend contract", "[state][memory][contract]"
   }
 }
 
-TEST_CASE("the state backend contract finds lost rows, zombies, a lost manifest, and wrong order",
-          "[state][contract]") {
+TEST_CASE(
+    "the state backend contract finds lost rows, zombies, a lost manifest, wrong order, and bad "
+    "reads",
+    "[state][contract]") {
   using fault = faulty_backend::fault;
   REQUIRE_NOTHROW(check_with_fault(fault::none));
   for (const fault kind : {fault::loses_a_row, fault::keeps_deleted_rows, fault::forgets_manifest,
-                           fault::scans_backwards}) {
+                           fault::scans_backwards, fault::reads_nothing}) {
     CAPTURE(static_cast<int>(kind));
     REQUIRE_THROWS_AS(check_with_fault(kind), std::runtime_error);
   }

@@ -68,6 +68,12 @@ TEST_CASE("rocksdb keeps the state backend contract", "[state][rocksdb][contract
     const temporary_directory home(medium::memory);
     const std::string directory = home.path("state");
     REQUIRE_NOTHROW(fr::testing::check_backend([&] { return open(directory); }, seed));
+    // Files for single rows, beside and in place of those for scans.
+    const auto open_to_read = [&, path = directory + (seed == 1 ? "" : " to read")] {
+      return fr::open_rocksdb({.directory = path, .job = "job", .reads_rows = true});
+    };
+    if (seed > 1) REQUIRE_NOTHROW(fr::testing::check_backend(open_to_read, seed));
+    REQUIRE(open_to_read().ok());
   }
 }
 

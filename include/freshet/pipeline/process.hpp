@@ -195,6 +195,8 @@ auto add_process(const process_look& look, const F& f, const keyed_stream<T, Key
   fresh.reorders = true;
   fresh.inputs = std::move(inputs);
   fresh.takes = distribution::by_key;
+  // At the end of the input all keys are looked at, which have to be there.
+  fresh.limits_memory = !has_end_function<F, state, context>;
   fresh.sides_take = distribution::all_to_all;
   fresh.format = "key " + format_of<key>() + look.options;
   fresh.layout = &process_operator<T, KeyOf, Broadcast, Out, F, Tags...>::layout;

@@ -52,10 +52,17 @@ struct key_timers {
   // When the clean-ups in the queues are due; earlier entries were replaced by these.
   timestamp event_cleanup = timestamp_max;
   timestamp processing_cleanup = timestamp_max;
+  // A row that was read back does not know what is in the queues: something not later than the
+  // times above.
+  bool event_cleanup_unknown = false;
+  bool processing_cleanup_unknown = false;
 
   timer_set& of(time_domain time) { return time == time_domain::event_time ? event : processing; }
   timestamp& cleanup_of(time_domain time) {
     return time == time_domain::event_time ? event_cleanup : processing_cleanup;
+  }
+  bool& unknown_of(time_domain time) {
+    return time == time_domain::event_time ? event_cleanup_unknown : processing_cleanup_unknown;
   }
 };
 
@@ -208,7 +215,8 @@ class process_context {
             std::move(row));
   }
 
-  /// For how many keys, with that of this call, the task keeps state of the function.
+  /// For how many keys, with that of this call, the task keeps state of the function. Where memory
+  /// is limited, those that are not in memory count as of the last batch.
   std::size_t keys_held() const { return core_.frame.keys_held; }
 
   /// Counts the record as one of which nothing comes: `operator_metrics::unassigned`.

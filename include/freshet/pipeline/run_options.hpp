@@ -59,6 +59,16 @@ struct checkpoint_options {
   bool enabled() const { return backend || !directory.empty(); }
 };
 
+/// What state may cost.
+struct state_options {
+  /// Bytes of memory for the state of `process` functions, with the caches and copies that keeping
+  /// it in a checkpoint directory needs: rows that do not fit are in the newest commit, and are
+  /// read when their keys come. 0: no limit. Needs checkpoints; rows of the output are the same.
+  /// Other operators with state keep all of it in memory: `run_summary::warnings` names them. What
+  /// is divided how, and what is done where it is not enough: docs/explanation/memory.md.
+  std::size_t memory_limit = 0;
+};
+
 struct run_options {
   /// How many tasks share the keys of an operator, and how many threads run tasks: 1 to 128. With 1
   /// the whole job is one task, in one thread. `thread_pool()` has no more than there are cores.
@@ -89,6 +99,7 @@ struct run_options {
   /// a `clock` of the application's own there are none.
   duration latency_markers = std::chrono::milliseconds(200);
   checkpoint_options checkpoint = {};
+  state_options state = {};
   freshet::resume resume = freshet::resume::automatic;
   /// Start also when the commit to go on from is older than what sinks have published, and some of
   /// them cannot take it back: after damage to newer commits, or from a savepoint. Their rows since
@@ -155,6 +166,15 @@ struct operator_metrics {
   /// values own memory: some of them stand for all, and only strings, containers and the members of
   /// described structs are seen.
   std::uint64_t state_bytes = 0;
+
+  // With `state_options::memory_limit`; see docs/explanation/memory.md.
+
+  /// Of `state_entries`, the keys whose rows are not in memory, but in the newest commit. As of the
+  /// same moment.
+  std::uint64_t cold_entries = 0;
+  std::uint64_t evicted = 0;     ///< Rows that were dropped from memory, in this run.
+  std::uint64_t cold_asked = 0;  ///< Keys that were looked for in the newest commit,
+  std::uint64_t cold_read = 0;   ///< and found there.
 
   /// The keys that certainly have more than one in 1024 of the records of a task above, the
   /// heaviest first, at most 16. Known where hot keys are looked for: of windows with

@@ -2,7 +2,7 @@
 //
 // The engine keeps all state in memory and writes only what changed, once per checkpoint. A backend
 // makes each commit atomic: after a crash at any moment it holds one whole commit, the newest or
-// the one before. Threads: one thread at a time, not always the same.
+// the one before. Threads: one thread at a time, not always the same; but for what says otherwise.
 #pragma once
 
 #include <freshet/core/time.hpp>
@@ -90,6 +90,19 @@ class state_backend {
   virtual absl::Status commit_sorted(std::span<const state_change_view> changes,
                                      std::string_view manifest,
                                      const std::vector<state_horizon>& horizons);
+
+  /// Whether `read_rows` and `scan_newest` work, which `state_options::memory_limit` needs.
+  virtual bool reads_rows() const { return false; }
+  /// Calls `row(index, value)` for those of `keys` that the newest commit has, in any order. A
+  /// commit under way may be in it already, or not, for each key. \pre keys ascend, each once.
+  /// Threads: any number, also while another function of this object is at work.
+  virtual absl::Status read_rows(
+      std::span<const std::string_view> keys,
+      absl::FunctionRef<void(std::size_t index, std::string_view value)> row);
+  /// As `scan`, at any time; of a commit under way as `read_rows`. Threads: the same.
+  virtual absl::Status scan_newest(
+      std::string_view prefix,
+      absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)> row);
 
   /// Whether a commit takes so little time that a job of one task waits for it, and goes on when
   /// sinks have published. Others are written by a thread of their own while tasks go on.

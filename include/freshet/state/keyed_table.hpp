@@ -10,6 +10,11 @@
 // rows, `snapshot_some` hands them out slice by slice, and a marked row that is about to change, or
 // to go, is handed out before. So each is handed out once, as it was when the snapshot began.
 //
+// Rows may be taken out of memory while somebody else has them: `mark_stored` says that the rows of
+// all snapshots so far are in a database, `evict_some` drops those that have not changed since, the
+// ones untouched for longest first, and `insert_stored` puts back what was read there again. The
+// table does not remember what it has dropped: whoever asks it for a key looks there first.
+//
 // Time: plays no part.   Threads: one at a time.
 // Memory: one block of capacity * (sizeof {hash, key, value} + 1) bytes, filled to at most 0.7
 // (0.2 to 0.33 while it fits into a cache) and doubled at once when full, plus a list of the keys
@@ -141,7 +146,7 @@ class keyed_table {
     if (is_row(near, hash, key)) [[likely]] {
       if ((states_[near] & pending) != 0) [[unlikely]]
         hand_out(near);
-      states_[near] |= dirty;
+      states_[near] |= dirty | recent;
       return {&slots_[near].content.value, false};
     }
     return get_or_insert_far(hash, std::forward<K>(key), std::forward<Make>(make));
@@ -162,13 +167,88 @@ class keyed_table {
     restored_ = index;
   }
 
+  /// Whether `key` is in the table. It counts as no use of the row.
+  template <class K>
+  [[nodiscard]] bool contains(std::uint64_t hash, const K& key) const {
+    return find_index(hash, key) != none;
+  }
+
+  /// The rows of all snapshots so far are stored as they were handed out.
+  /// \pre no snapshot is under way. \cost One pass over the table's state bytes.
+  void mark_stored() noexcept {
+    assert(snapshot_ == nullptr);
+    constexpr std::uint64_t stored_bits = 0x0101010101010101U * stored;
+    static_assert(handed_out << 2 == stored && dirty << 3 == stored);
+    for (std::size_t start = 0; start < total_; start += word_bytes) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, states_ + start, word_bytes);
+      word |= (word << 2) & ~(word << 3) & stored_bits;
+      std::memcpy(states_ + start, &word, word_bytes);
+    }
+  }
+
+  /// Drops at most `count` rows that are stored as they are now, and calls `gone(hash, key, value)`
+  /// before. Looks at about `slots` slots, a few here and a few there: where many rows go together,
+  /// others would crowd elsewhere. `hand` says where, and is moved on; within as many slots as
+  /// there are it comes everywhere once. A hand starts at 0. A row is passed over once after it was
+  /// used.
+  /// \return how many rows it has dropped.
+  template <class Gone>
+  std::size_t evict_some(std::size_t& hand, std::size_t slots, std::size_t count, Gone&& gone) {
+    constexpr std::size_t stretch = 32;
+    constexpr std::uint64_t step = 0x9e3779b97f4a7c15U;  // Odd, and far from any simple fraction.
+    std::size_t dropped = 0;
+    for (std::size_t looked = 0; looked < slots && dropped < count && size_ > 0; ++hand) {
+      const std::size_t stretches = std::max<std::size_t>(1, homes_ / stretch);  // A power of two.
+      const std::size_t which = (hand * step) & (stretches - 1);
+      std::size_t index = which * stretch;
+      const std::size_t end = which + 1 == stretches ? total_ : index + stretch;
+      looked += end - index;
+      while (index < end && dropped < count) {
+        std::uint8_t& state = states_[index];
+        if ((state & (stored | dirty | pending | recent)) != stored) {
+          state = static_cast<std::uint8_t>(state & ~recent);
+          ++index;
+          continue;
+        }
+        const slot& one = slots_[index];
+        gone(one.hash, one.content.key, one.content.value);
+        empty_slot(index);
+        close_gap(index);
+        ++dropped;
+      }
+    }
+    return dropped;
+  }
+
+  /// Puts back a row that was read from where it is stored. \pre as `insert_restored`.
+  void insert_stored(std::uint64_t hash, Key key, Value value) {
+    const place known = locate(hash, key);
+    assert(!known.found);
+    const std::size_t index = open_slot(hash, key, known.index);
+    fill_slot(index, hash, std::move(key), std::move(value),
+              occupied | handed_out | stored | recent);
+  }
+
+  /// Whether some snapshot so far has the row of `value`, or an earlier value of it. \pre as
+  /// `mark_dirty`.
+  [[nodiscard]] bool is_known(const Value* value) const noexcept {
+    return (states_[index_of(value)] & handed_out) != 0;
+  }
+
+  /// How many slots there are to look at for `evict_some`.
+  [[nodiscard]] std::size_t slots() const noexcept { return total_; }
+
+  /// How many rows a table holds that is not to have more than `bytes` of its own.
+  [[nodiscard]] static constexpr std::size_t rows_within(std::size_t bytes) noexcept {
+    std::size_t homes = homes_min;
+    while (homes * 2 * (sizeof(slot) + 1) <= bytes) homes *= 2;
+    return limit_of(homes);
+  }
+
   /// Makes the row of `value` part of the next snapshot. \pre `value` came from this table and is
   /// still valid.
-  void mark_dirty(const Value* value) noexcept {
-    const auto* position = reinterpret_cast<const std::byte*>(value);
-    const auto distance = position - reinterpret_cast<const std::byte*>(slots_);
-    states_[static_cast<std::size_t>(distance) / sizeof(slot)] |= dirty;
-  }
+  void mark_dirty(const Value* value) noexcept { states_[index_of(value)] |= dirty | recent; }
 
   /// Removes `key`; false if it was not there.
   template <class K>
@@ -347,12 +427,15 @@ class keyed_table {
   __extension__ using wide = unsigned __int128;
   using block = std::unique_ptr<std::byte[], block_deleter>;
 
-  // The state byte of a slot; 0 is an empty one. `begin_snapshot` relies on the last three being
-  // neighbours: it shifts a dirty row's bit by one, and by two.
+  // The state byte of a slot; 0 is an empty one. `begin_snapshot` and `mark_stored` rely on those
+  // from `dirty` to `stored` being neighbours: they shift a row's bits.
   static constexpr std::uint8_t occupied = 1;
   static constexpr std::uint8_t dirty = 2;
   static constexpr std::uint8_t handed_out = 4;  // Part of some snapshot that has begun.
   static constexpr std::uint8_t pending = 8;     // Not handed out yet by the one under way.
+
+  static constexpr std::uint8_t stored = 16;  // As it was when it was handed out.
+  static constexpr std::uint8_t recent = 32;  // Used since the eviction looked at it last.
 
   // Not before any hash, so that a search need not ask whether a slot is empty. It is a legal hash
   // too: where it matters, the state byte tells the two apart.
@@ -397,6 +480,12 @@ class keyed_table {
     hash = std::clamp(hash, first_, last_);
     const wide product = static_cast<wide>(hash - first_) * stretch_;
     return static_cast<std::size_t>(product >> 64);
+  }
+
+  std::size_t index_of(const Value* value) const noexcept {
+    const auto* position = reinterpret_cast<const std::byte*>(value);
+    const auto distance = position - reinterpret_cast<const std::byte*>(slots_);
+    return static_cast<std::size_t>(distance) / sizeof(slot);
   }
 
   // Where `key` is, or where it belongs: the first slot that is empty or not before (hash, key).
@@ -462,14 +551,14 @@ class keyed_table {
     const place known = locate(hash, key);
     if (known.found) {
       keep_for_snapshot(known.index);
-      states_[known.index] |= dirty;
+      states_[known.index] |= dirty | recent;
       return {&slots_[known.index].content.value, false};
     }
     // Whatever may throw does so before the first row moves.
     Key owned_key(std::forward<K>(key));
     Value value = std::invoke(std::forward<Make>(make));
     const std::size_t index = open_slot(hash, owned_key, known.index);
-    fill_slot(index, hash, std::move(owned_key), std::move(value), occupied | dirty);
+    fill_slot(index, hash, std::move(owned_key), std::move(value), occupied | dirty | recent);
     return {&slots_[index].content.value, true};
   }
 
@@ -716,7 +805,7 @@ void keyed_table<Key, Value>::begin_snapshot(Put&& put, Erased&& erased) {
     const std::uint64_t bits = word & dirty_bits;
     if (bits == 0) continue;
     fresh->left += static_cast<std::size_t>(std::popcount(bits));
-    const std::uint64_t marked = (word & ~dirty_bits) | (bits << 1) | (bits << 2);
+    const std::uint64_t marked = (word & ~(bits | bits << 3)) | (bits << 1) | (bits << 2);
     std::memcpy(states_ + start, &marked, word_bytes);
   }
   snapshot_ = std::move(fresh);

@@ -23,6 +23,9 @@ struct rocksdb_options {
   std::string directory;  ///< Created if it does not exist and its parent does.
   std::string job;        ///< The name of the pipeline: no other job may use the directory.
   std::size_t cache_bytes = std::size_t{8} << 20;  ///< For blocks of the database while reading.
+  /// Whether `state_backend::read_rows` will be called much. Files then have filters, and memory for
+  /// them is part of `cache_bytes`.
+  bool reads_rows = false;
   std::size_t keep = 2;  ///< How many commits stay, the newest among them. At least 1.
   /// A savepoint, or a commit or copy of any checkpoint directory, to begin a new directory with.
   /// It is only read. A directory that has gone on from it already is used as it is.

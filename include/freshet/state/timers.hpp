@@ -99,6 +99,8 @@ class timer_queue {
   /// Bytes held by the queue itself; what keys own elsewhere is not counted.
   std::size_t memory_bytes() const { return heap_.capacity() * sizeof(entry); }
 
+  /// The earliest, or null.
+  const entry* first() const { return heap_.empty() ? nullptr : heap_.data(); }
   /// When the earliest is due; `timestamp_max` where there is none.
   timestamp next() const { return heap_.empty() ? timestamp_max : heap_.front().when; }
   /// Whether the earliest is due at `now`.
@@ -116,6 +118,27 @@ class timer_queue {
     return first;
   }
   void clear() { heap_.clear(); }
+
+  /// Calls `visit(entry)` for the first `count` entries, or fewer, of those that are due at `now`,
+  /// which stay. \cost O(count log count).
+  template <class Visit>
+  void look_at_due(timestamp now, std::size_t count, Visit&& visit) const {
+    const auto later = [this](std::size_t a, std::size_t b) { return heap_[a] < heap_[b]; };
+    std::vector<std::size_t> next;  // A heap of places in the heap.
+    const auto add = [&](std::size_t place) {
+      if (place >= heap_.size() || heap_[place].when > now) return;
+      next.push_back(place);
+      std::push_heap(next.begin(), next.end(), later);
+    };
+    for (add(0); !next.empty() && count > 0; --count) {
+      const std::size_t place = next.front();
+      std::pop_heap(next.begin(), next.end(), later);
+      next.pop_back();
+      visit(heap_[place]);
+      add(2 * place + 1);
+      add(2 * place + 2);
+    }
+  }
 
  private:
   std::vector<entry> heap_;

@@ -37,6 +37,7 @@ void check_backend(const backend_opener& open, std::uint64_t seed = 1, int round
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -65,6 +66,8 @@ class backend_check {
 
  private:
   using rows = std::map<std::string, std::string>;
+  using row_function =
+      absl::FunctionRef<absl::Status(std::string_view key, std::string_view value)>;
 
   std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
 
@@ -107,11 +110,44 @@ class backend_check {
     for (int i = 0; i < 5; ++i) check_scan(backend, random_key().substr(0, below(7)));
     check_scan(backend, std::string(5, '\xff'));
     check_early_stop(backend);
+    check_reads(backend);
+  }
+
+  // At any time, where the backend says that it can.
+  void check_reads(state_backend& backend) {
+    if (!backend.reads_rows()) return;
+    const auto scan_newest = [&](const std::string& prefix, row_function row) {
+      return backend.scan_newest(prefix, row);
+    };
+    check_scan_by(scan_newest, random_key().substr(0, below(7)));
+    std::set<std::string> drawn;
+    for (std::uint64_t count = below(30); count > 0; --count) drawn.insert(random_key());
+    const std::vector<std::string_view> keys(drawn.begin(), drawn.end());
+    std::vector<bool> found(keys.size(), false);
+    require_ok("read_rows", backend.read_rows(keys, [&](std::size_t index, std::string_view value) {
+      if (index >= keys.size() || found[index]) fail("each key once", "another index");
+      found[index] = true;
+      const auto wanted = expected_.find(std::string(keys[index]));
+      if (wanted == expected_.end()) fail("no row that is not there", "one");
+      if (wanted->second != value) fail("the newest value of a row that is read", "another one");
+    }));
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const auto wanted = expected_.find(std::string(keys[i]));
+      if (found[i] || wanted == expected_.end()) continue;
+      if (!is_expired(wanted->first, wanted->second, horizons_)) {
+        fail("every row that is read and has not expired", "one of them missing");
+      }
+    }
   }
 
   // Rows that have expired may be there or not; all others must be, with their newest value, and in
   // ascending order.
   void check_scan(state_backend& backend, const std::string& prefix) const {
+    check_scan_by([&](const std::string& of, row_function row) { return backend.scan(of, row); },
+                  prefix);
+  }
+  template <class Scan>
+  void check_scan_by(const Scan& scan, const std::string& prefix) const {
     auto wanted = expected_.lower_bound(prefix);
     const auto in_prefix = [&] {
       return wanted != expected_.end() && wanted->first.starts_with(prefix);
@@ -122,14 +158,15 @@ class backend_check {
         ++wanted;
       }
     };
-    require_ok("scan", backend.scan(prefix, [&](std::string_view key, std::string_view value) {
-      skip_expired(key);
-      if (!in_prefix()) fail("no further row", "one");
-      if (wanted->first != key) fail("each row of the prefix once, by key", "another order or row");
-      if (wanted->second != value) fail("the newest value of a row", "another one");
-      ++wanted;
-      return absl::OkStatus();
-    }));
+    require_ok("scan", scan(prefix, [&](std::string_view key, std::string_view value) {
+                 skip_expired(key);
+                 if (!in_prefix()) fail("no further row", "one");
+                 if (wanted->first != key)
+                   fail("each row of the prefix once, by key", "another order or row");
+                 if (wanted->second != value) fail("the newest value of a row", "another one");
+                 ++wanted;
+                 return absl::OkStatus();
+               }));
     skip_expired(std::nullopt);
     if (in_prefix()) fail("every row that has not expired", "one of them missing");
   }
@@ -162,6 +199,7 @@ class backend_check {
     if (late.code() != absl::StatusCode::kFailedPrecondition) {
       fail("a scan after a commit to be refused as kFailedPrecondition", "another status");
     }
+    check_reads(backend);
   }
 
   std::string random_key() {

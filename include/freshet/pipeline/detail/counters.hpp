@@ -13,10 +13,12 @@ namespace freshet::detail {
 struct state_size {
   std::uint64_t entries = 0;  ///< Rows of its tables, and records that wait.
   std::uint64_t bytes = 0;    ///< An estimate where these own memory (owned_bytes.hpp).
+  std::uint64_t cold = 0;     ///< Rows of its tables that are in the newest commit only.
 
   state_size& operator+=(const state_size& more) {
     entries += more.entries;
     bytes += more.bytes;
+    cold += more.cold;
     return *this;
   }
 };
@@ -57,6 +59,11 @@ struct alignas(64) operator_counters {
   // As of the last look, and in no checkpoint.
   std::atomic<std::uint64_t> state_entries{0};
   std::atomic<std::uint64_t> state_bytes{0};
+  std::atomic<std::uint64_t> cold_entries{0};
+  // Of this run, and in no checkpoint.
+  std::atomic<std::uint64_t> evicted{0};
+  std::atomic<std::uint64_t> cold_asked{0};
+  std::atomic<std::uint64_t> cold_read{0};
 
   void take(std::uint64_t records, std::uint64_t bytes) {
     add(records_in, records);

@@ -74,6 +74,9 @@ class state_reader {
   virtual ~state_reader() = default;
   /// What each instance wrote, also those whose keys are others' now. At least one.
   virtual std::vector<std::string_view> summaries() const = 0;
+  /// Whether `cold_rows` can read the rows from where they are: an operator that keeps to a limit
+  /// need not take all of them.
+  virtual bool can_read_back() const { return false; }
   /// Whether the key with this hash belongs to the instance that restores.
   virtual bool owns(std::uint64_t hash) const = 0;
   /// The watermark of the instance that had the key with this hash: rows are as of then. Those of
@@ -114,6 +117,7 @@ class task_services {
   virtual void call_at(runtime_operator& of, timestamp when) = 0;
 };
 
+class cold_rows;
 class sink_latencies;
 
 struct operator_context {
@@ -126,6 +130,8 @@ struct operator_context {
   bool single_split = false;  ///< Rows come in the order of the log of a single split.
   /// Whose rows a keyed operator receives. Its tables are laid out for them.
   key_group_set groups = key_group_set::all();
+  /// Where memory is limited, and the node says that its operator keeps to it; else null.
+  cold_rows* cold = nullptr;
 };
 
 /// One operator of one task.
@@ -152,6 +158,8 @@ class runtime_operator {
   /// looked at. Called between batches, also when an emission is unfinished. \pre rows > 0.
   /// \return whether the snapshot is complete.
   virtual bool continue_snapshot(std::size_t& /*rows*/) { return true; }
+  /// Everything that it has written for snapshots so far is in the newest commit.
+  virtual void note_durable() {}
   /// The deadline given to `task_services::call_at` has come, and is gone. Called between batches,
   /// when no emission is unfinished; may emit. `now`: processing time.
   virtual void on_processing_time(timestamp /*now*/) {}

@@ -81,6 +81,8 @@ struct node {
   std::vector<std::string> unpromised;  ///< What takes this node out of "same log, same rows".
   /// The same, unless the log alone decides the order in which it receives rows.
   std::vector<std::string> unpromised_by_arrival;
+  /// Its operators keep to a limit of memory: they use `operator_context::cold`.
+  bool limits_memory = false;
   bool has_timers = false;  ///< To its rows it matters, too, where watermarks come between others.
 };
 

@@ -4,10 +4,16 @@
 // come. Over the log of a single split the moment of an event timer is exact: it fires before the
 // first record that entered after the watermark had reached it, however the log is cut into
 // batches. Threads: one task. Memory: one slot per key that holds state or timers.
+//
+// Where memory is limited, rows of keys that are not in use are dropped, and the keys of a batch,
+// and of timers that are due, are read back before their turn comes. Their timers stay in the
+// queues. Rows are dropped at a few places only (`make_room`), after which the keys of the batch
+// are looked for again.
 #pragma once
 
 #include <freshet/core/codec.hpp>
 #include <freshet/core/time_text.hpp>
+#include <freshet/pipeline/detail/cold_rows.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/pausable_operator.hpp>
@@ -81,19 +87,23 @@ class process_operator final : public pausable_operator<T, Out> {
     pausable_operator<T, Out>::open(context);
     core_.context = &this->context();
     table_ = keyed_table<key, slot>(spread_over(context.groups));
+    cold_ = context.cold;
+    if (cold_ != nullptr) {
+      budget_ = row_budget(cold_->budget_bytes(), sizeof(key) + sizeof(slot),
+                           &keyed_table<key, slot>::rows_within);
+    }
   }
 
   bool used_processing_time() const override { return core_.used_processing_time; }
 
   std::optional<state_size> held_state() override {
-    meter_.look_at(table_, [](const slot& kept) {
-      if (kept.timers == nullptr) return owned_bytes(kept.state);
-      const std::size_t timers = kept.timers->event.size() + kept.timers->processing.size();
-      return owned_bytes(kept.state) + sizeof(key_timers) + timers * sizeof(timestamp);
-    });
+    look_at_rows();
     state_size all = table_meter<key, slot>::of(table_);
-    all.bytes += meter_.owned_by(all.entries) + owned_bytes(shared_) +
-                 core_.event_queue.memory_bytes() + core_.processing_queue.memory_bytes();
+    all.bytes += meter_.owned_by(all.entries) + other_bytes();
+    if (cold_ != nullptr) {
+      all.cold = cold_->dropped(this->context().groups);
+      all.entries += all.cold;
+    }
     return all;
   }
 
@@ -106,17 +116,31 @@ class process_operator final : public pausable_operator<T, Out> {
     to.summary(
         to_bytes(process_summary<shared>{core_.frontier, core_.used_processing_time, shared_}),
         core_.frontier);
+    if (cold_ != nullptr && !to.everything()) {
+      cold_->note_snapshot(this->context().groups);
+      entered_before_ = table_.size() + dropped_;
+    }
     begin_rows(
         table_, to,
         [this, &to](std::uint64_t hash, const key& of, const slot& kept) {
           static const key_timers none;
           const key_timers& timers = kept.timers == nullptr ? none : *kept.timers;
-          to.put(hash, bytes_.key(of), timestamp_max,
-                 bytes_.value(kept.state, timers.event, timers.processing));
+          const std::string_view key_bytes = bytes_.key(of);
+          const std::string_view value = bytes_.value(kept.state, timers.event, timers.processing);
+          to.put(hash, key_bytes, timestamp_max, value);
+          if (cold_ != nullptr) budget_.note_copy(key_bytes.size() + value.size());
         },
         [this, &to](std::uint64_t hash, const key& of) { to.erase(hash, bytes_.key(of)); });
   }
   bool continue_snapshot(std::size_t& rows) override { return table_.snapshot_some(rows); }
+
+  void note_durable() override {
+    if (cold_ == nullptr) return;
+    table_.mark_stored();
+    cold_->note_durable(this->context().groups);
+    may_drop_ = true;
+    looked_at_ = 0;
+  }
 
   void restore(state_reader& from) override {
     auto summaries = read_summaries<process_summary<shared>>(from);
@@ -130,27 +154,26 @@ class process_operator final : public pausable_operator<T, Out> {
     core_.now.processing_time = this->context().task->now();
     // Every instance has received the same control records.
     shared_ = std::move(summaries.front().shared);
+    const bool leaves_out = cold_ != nullptr && from.can_read_back();
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
-      auto of = from_bytes<key>(key_bytes);
+      absl::StatusOr<key> of = from_bytes<key>(key_bytes);
       if (!of.ok()) from.fail(of.status());
       slot kept{fresh_, {}};
-      key_timers timers;
-      byte_reader reader(value);
-      if (!decode(reader, kept.state) || !decode(reader, timers.event) ||
-          !decode(reader, timers.processing)) {
-        from.fail(reader.status());
+      if (const absl::Status wrong = decode_row(value, kept); !wrong.ok()) from.fail(wrong);
+      queue_timers(hash, *of, kept);
+      if (leaves_out && table_.size() >= rows_at_most()) {
+        cold_->note_dropped(hash);
+      } else {
+        table_.insert_restored(hash, std::move(*of), std::move(kept));
       }
-      if (reader.remaining() > 0) from.fail("bytes after a key's timers");
-      for (const timestamp when : timers.event) {
-        core_.event_queue.push({when, timer_kind::function, hash, *of});
-      }
-      for (const timestamp when : timers.processing) {
-        core_.processing_queue.push({when, timer_kind::function, hash, *of});
-      }
-      if (!timers.event.empty() || !timers.processing.empty()) made(kept.timers) = timers;
-      schedule_cleanup(hash, *of, kept);
-      table_.insert_restored(hash, std::move(*of), std::move(kept));
     });
+    if (leaves_out) {
+      table_.mark_stored();
+      may_drop_ = true;
+    } else if (cold_ != nullptr) {
+      queue_timers_of_cold_rows(from);
+    }
+    entered_before_ = table_.size();
     arm();
   }
 
@@ -164,10 +187,13 @@ class process_operator final : public pausable_operator<T, Out> {
     constexpr std::size_t ahead = 8;
     const bool far = table_.prefetch_pays();
     bool pauses = false;
+    make_room();
+    has_read_back_ = false;
     for (; next < rows.size(); ++next) {
       pauses = this->should_pause() ||
                !advance_to(follows_log ? rows.entry_frontiers[next] : core_.frontier);
       if (pauses) break;
+      if (cold_ != nullptr && !has_read_back_) read_back(rows, next);
       std::optional<timestamp> behind;
       if (sparse != rows.behind.end() && sparse->row == next) behind = sparse++->entry_frontier;
       if (far && next + ahead < rows.size()) table_.prefetch(rows.hashes[next + ahead]);
@@ -182,9 +208,11 @@ class process_operator final : public pausable_operator<T, Out> {
   bool meet_deadline(timestamp now) override {
     core_.now.processing_time = now;
     bool pauses = false;
+    std::size_t calls = 0;
     while (core_.processing_queue.due(now)) {
       pauses = this->should_pause();
       if (pauses) break;
+      if (calls++ % calls_until_room == 0) make_room();
       fire(core_.processing_queue.pop(), time_domain::processing_time, core_.frontier);
     }
     flush();
@@ -231,6 +259,10 @@ class process_operator final : public pausable_operator<T, Out> {
   static constexpr bool has_broadcast = !std::is_void_v<Broadcast>;
   static constexpr bool has_end = has_end_function<F, state, context_of>;
   static constexpr std::size_t slice_calls = 4 * batch_rows_max;
+  // Where memory is limited.
+  static constexpr std::size_t calls_until_room = 256;  ///< Of timers; so many are read together.
+  static constexpr std::size_t dropped_at_once = 4 * batch_rows_max;
+  static constexpr std::size_t looked_at_once = 32 * batch_rows_max;
 
   /// The second input. Its watermark plays no part: control records apply as they arrive.
   class broadcast_inlet final : public inlet<row_of<Broadcast>> {
@@ -282,7 +314,7 @@ class process_operator final : public pausable_operator<T, Out> {
       kept_key of = key_of_record(key_of_, value);
       frame.key = &of;
       slot& kept = *table_.get_or_insert(frame.hash, of, [this] { return slot{fresh_, {}}; }).first;
-      frame.keys_held = table_.size();
+      frame.keys_held = table_.size() + cold_held_;
       frame.timers = &kept.timers;
       context_of context(core_);
       if constexpr (!takes_over) {
@@ -315,6 +347,7 @@ class process_operator final : public pausable_operator<T, Out> {
   bool fire_event_timers(timestamp frontier) {
     for (std::size_t calls = 0; core_.event_queue.due(frontier); ++calls) {
       if (calls == slice_calls || this->should_pause()) return false;
+      if (calls % calls_until_room == 0) make_room();
       auto entry = core_.event_queue.pop();
       // While a timer fires, the watermark is what it waited for. Timers of one time fire at one
       // moment, and what had been promised before it holds for each of them.
@@ -336,14 +369,18 @@ class process_operator final : public pausable_operator<T, Out> {
 
   /// `promised`: what had been promised before the timer.
   void fire(const queued& due, time_domain time, timestamp promised) {
-    slot* kept = table_.find(due.hash, due.key);
-    if (kept == nullptr || kept->timers == nullptr) return;
     const bool event = time == time_domain::event_time;
+    slot* kept = table_.find(due.hash, due.key);
+    if (kept == nullptr && cold_ != nullptr) kept = read_back(due, event);
+    if (kept == nullptr || kept->timers == nullptr) return;
     core_.now.event_time = event ? std::max(due.when, core_.frontier) : core_.frontier;
     if (due.kind == timer_kind::cleanup) {
-      timestamp& armed = kept->timers->cleanup_of(time);
-      if (armed != due.when) return;
+      key_timers& timers = *kept->timers;
+      timestamp& armed = timers.cleanup_of(time);
+      bool& unknown = timers.unknown_of(time);
+      if (armed != due.when && !unknown) return;
       armed = timestamp_max;
+      unknown = false;
       for_each_keyed_state(kept->state, [&](auto& each) {
         if (each.rule().time == time) each.drop_expired();
       });
@@ -413,7 +450,7 @@ class process_operator final : public pausable_operator<T, Out> {
     frame.where = {combine_hashes(due.hash + (event ? 0 : 1),
                                   static_cast<std::uint64_t>(due.when.time_since_epoch().count())),
                    this->context().number, 0};
-    frame.keys_held = table_.size();
+    frame.keys_held = table_.size() + cold_held_;
     frame.timers = &kept.timers;
     context_of context(core_);
     try {
@@ -431,6 +468,7 @@ class process_operator final : public pausable_operator<T, Out> {
           kept.timers == nullptr || (kept.timers->event.empty() && kept.timers->processing.empty());
       for_each_keyed_state(kept.state, [&](auto& each) { nothing &= each.holds_nothing(); });
       if (nothing) {
+        if (cold_ != nullptr && table_.is_known(&kept)) cold_->note_erased(hash, bytes_.key(of));
         table_.erase(hash, of);
         return;
       }
@@ -443,12 +481,167 @@ class process_operator final : public pausable_operator<T, Out> {
       const timestamp when = each.next_expiry();
       if (when == timestamp_max) return;
       const time_domain time = each.rule().time;
-      timestamp& armed = made(kept.timers).cleanup_of(time);
+      key_timers& timers = made(kept.timers);
+      timestamp& armed = timers.cleanup_of(time);
       if (when >= armed) return;
       armed = when;
+      timers.unknown_of(time) = false;
       auto& queue = time == time_domain::event_time ? core_.event_queue : core_.processing_queue;
       queue.push({when, timer_kind::cleanup, hash, of});
     });
+  }
+
+  absl::Status decode_row(std::string_view value, slot& into) const {
+    byte_reader reader(value);
+    key_timers timers;
+    if (!decode(reader, into.state) || !decode(reader, timers.event) ||
+        !decode(reader, timers.processing)) {
+      return reader.status();
+    }
+    if (reader.remaining() > 0) return absl::DataLossError("bytes after a key's timers");
+    if (!timers.event.empty() || !timers.processing.empty()) {
+      made(into.timers) = std::move(timers);
+    }
+    return absl::OkStatus();
+  }
+
+  void queue_timers(std::uint64_t hash, const key& of, slot& kept) {
+    if (kept.timers != nullptr) {
+      for (const timestamp when : kept.timers->event) {
+        core_.event_queue.push({when, timer_kind::function, hash, of});
+      }
+      for (const timestamp when : kept.timers->processing) {
+        core_.processing_queue.push({when, timer_kind::function, hash, of});
+      }
+    }
+    schedule_cleanup(hash, of, kept);
+  }
+
+  // Where memory is limited: which rows are there, and which are in the newest commit only.
+
+  void look_at_rows() {
+    meter_.look_at(table_, [](const slot& kept) {
+      if (kept.timers == nullptr) return owned_bytes(kept.state);
+      const std::size_t timers = kept.timers->event.size() + kept.timers->processing.size();
+      return owned_bytes(kept.state) + sizeof(key_timers) + timers * sizeof(timestamp);
+    });
+  }
+  /// One entry stands for all.
+  static std::uint64_t bytes_of_queue(const timer_queue<key>& queue) {
+    const queued* first = queue.first();
+    return queue.memory_bytes() + (first == nullptr ? 0 : queue.size() * owned_bytes(first->key));
+  }
+  std::uint64_t other_bytes() const {
+    return owned_bytes(shared_) + bytes_of_queue(core_.event_queue) +
+           bytes_of_queue(core_.processing_queue);
+  }
+  std::size_t rows_at_most() const {
+    constexpr std::uint64_t some = 1024;
+    return budget_.rows_at_most(meter_.owned_by(some) / some, other_bytes() + erased_bytes_);
+  }
+
+  /// Drops rows where there are too many, and asks for a commit where none may be dropped.
+  /// \pre nobody holds a pointer to a row.
+  void make_room() {
+    if (cold_ == nullptr) return;
+    look_at_rows();
+    erased_bytes_ = cold_->erased_bytes(this->context().groups);
+    cold_->tell_size(other_bytes());
+    cold_held_ = cold_->dropped(this->context().groups);
+    const std::size_t most = rows_at_most();
+    // A little ahead of need, so that it never takes long.
+    const std::size_t wanted = most - most / 16;
+    while (table_.size() > wanted && may_drop_) {
+      const std::size_t gone = table_.evict_some(
+          hand_, looked_at_once, std::min(table_.size() - wanted, dropped_at_once),
+          [this](std::uint64_t hash, const key&, const slot&) { cold_->note_dropped(hash); });
+      this->context().counters->add(this->context().counters->evicted, gone);
+      dropped_ += gone;
+      if (gone > 0) has_read_back_ = false;
+      looked_at_ = gone > 0 ? 0 : looked_at_ + looked_at_once;
+      // The first time around rows only cease to be recent.
+      if (looked_at_ > 2 * table_.slots() + looked_at_once) may_drop_ = false;
+      if (table_.size() <= most) break;
+    }
+    // Where half of the rows are new since the last snapshot, the next one should be on its way
+    // before the others have gone.
+    const bool urgent = table_.size() > most || erased_bytes_ > cold_->budget_bytes() / 8;
+    const std::uint64_t entered = table_.size() + dropped_;
+    if (urgent || entered > entered_before_ + most / 2) cold_->want_commit(urgent);
+  }
+
+  /// Reads the rows of the batch from `first` on that are not in memory.
+  void read_back(const batch<T>& rows, std::size_t first) {
+    has_read_back_ = true;
+    for (std::size_t row = first; row < rows.size(); ++row) {
+      if (!cold_->holds(rows.hashes[row])) continue;
+      try {
+        const key& of = key_of_record(key_of_, rows.values[row]);
+        want(rows.hashes[row], of);
+      } catch (...) {
+        fail_in_user_function(this->context().place, rows.positions[row]);
+      }
+    }
+    read_wanted();
+  }
+
+  /// The row of a timer that is not in memory, or null; reads those of the next timers, too.
+  slot* read_back(const queued& due, bool event) {
+    if (!cold_->holds(due.hash)) return nullptr;
+    want(due.hash, due.key);
+    read_wanted();
+    slot* found = table_.find(due.hash, due.key);
+    // Timers of keys that are gone stay in the queue: they say nothing about the others.
+    if (found == nullptr) return nullptr;
+    const timestamp now = event ? core_.frontier : core_.now.processing_time;
+    (event ? core_.event_queue : core_.processing_queue)
+        .look_at_due(now, calls_until_room, [this](const queued& next) {
+          if (cold_->holds(next.hash)) want(next.hash, next.key);
+        });
+    read_wanted();
+    return table_.find(due.hash, due.key);
+  }
+
+  void want(std::uint64_t hash, const key& of) {
+    if (!table_.contains(hash, of)) cold_->want(wanted_, hash, bytes_.key(of));
+  }
+
+  void read_wanted() {
+    if (wanted_.empty()) return;
+    operator_counters& counters = *this->context().counters;
+    counters.add(counters.cold_asked, wanted_.size());
+    cold_->read(wanted_,
+                [&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
+                  absl::StatusOr<key> of = from_bytes<key>(key_bytes);
+                  slot kept{fresh_, {}};
+                  cold_->check_read(of.status());
+                  cold_->check_read(decode_row(value, kept));
+                  for_each_keyed_state(kept.state, [&](const auto& each) {
+                    const timestamp when = each.next_expiry();
+                    if (when == timestamp_max) return;
+                    key_timers& timers = made(kept.timers);
+                    timestamp& armed = timers.cleanup_of(each.rule().time);
+                    armed = std::min(armed, when);
+                    timers.unknown_of(each.rule().time) = true;
+                  });
+                  table_.insert_stored(hash, std::move(*of), std::move(kept));
+                  cold_->note_read_back(hash);
+                  counters.add(counters.cold_read, 1);
+                });
+  }
+
+  /// Rows in the newest commit only are not handed over; their timers have to be known.
+  void queue_timers_of_cold_rows(state_reader& from) {
+    cold_->read_all(this->context().groups,
+                    [&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
+                      absl::StatusOr<key> of = from_bytes<key>(key_bytes);
+                      if (!of.ok()) from.fail(of.status());
+                      if (table_.contains(hash, *of)) return;
+                      slot kept{fresh_, {}};
+                      if (const absl::Status wrong = decode_row(value, kept); !wrong.ok())
+                        from.fail(wrong);
+                      queue_timers(hash, *of, kept);
+                    });
   }
 
   void arm() { this->context().task->call_at(*this, core_.processing_queue.next()); }
@@ -461,6 +654,17 @@ class process_operator final : public pausable_operator<T, Out> {
   keyed_table<key, slot> table_;
   table_meter<key, slot> meter_;
   row_bytes bytes_;
+  cold_rows* cold_ = nullptr;  ///< Null where memory has no limit; then what follows is not used.
+  row_budget budget_;
+  cold_keys wanted_;
+  std::size_t hand_ = 0;              ///< Of the table's eviction.
+  std::size_t looked_at_ = 0;         ///< So many slots since it found something.
+  bool may_drop_ = false;             ///< Something may be found before the next commit.
+  std::uint64_t dropped_ = 0;         ///< Rows, ever.
+  std::uint64_t entered_before_ = 0;  ///< Rows that had come into memory by the last snapshot.
+  bool has_read_back_ = false;        ///< The keys of the batch at work are in memory.
+  std::uint64_t erased_bytes_ = 0;    ///< What is known of erased keys.
+  std::uint64_t cold_held_ = 0;       ///< Rows that are not in memory, as of the last batch.
   broadcast_inlet broadcast_;
   timestamp before_moment_ = timestamp_min;  ///< What was promised before the current moment.
   std::size_t barriers_ = 0;
