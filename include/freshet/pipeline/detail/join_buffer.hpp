@@ -172,7 +172,7 @@ class join_state {
     return second == timestamp_max || held > few ? first : second;
   }
   const ttl& rule() const {
-    static constexpr ttl by_event_time;
+    static constexpr ttl by_event_time{};
     return by_event_time;
   }
   bool holds_nothing() const { return left.empty() && right.empty(); }

@@ -117,7 +117,7 @@ struct temporal_state {
   void drop_expired() {}
   timestamp next_expiry() const { return timestamp_max; }
   const ttl& rule() const {
-    static constexpr ttl by_event_time;
+    static constexpr ttl by_event_time{};
     return by_event_time;
   }
   bool holds_nothing() const { return waiting.empty() && versions.empty(); }
