@@ -114,6 +114,7 @@ class ranked_records {
   std::size_t size() const { return order_.size(); }
   bool empty() const { return order_.empty(); }
   const entry& operator[](std::size_t rank) const { return entries_[order_[rank]]; }
+  entry& operator[](std::size_t rank) { return entries_[order_[rank]]; }
 
   /// \pre place <= size()
   void insert(std::size_t place, const order_key& key, const T& value, std::size_t expected) {
@@ -201,10 +202,10 @@ class top_n_fold {
   void merge(state& into, const state& from) const {
     for (std::size_t i = 0; i < from.size(); ++i) add_at(into, from[i].value, from[i].key());
   }
-  template <class Emit>
-  void rows(const Key&, const state& of, Emit&& emit) const {
+  template <class Of, class Emit>
+  void rows(const Key&, Of&& of, Emit&& emit) const {
     const std::vector<std::uint64_t> ranks = ranks_of(of);
-    for (std::size_t i = 0; i < of.size(); ++i) emit(row{of[i].value, ranks[i]});
+    for (std::size_t i = 0; i < of.size(); ++i) emit(row{part_of<Of>(of[i].value), ranks[i]});
   }
 
   template <class Changes>
