@@ -129,3 +129,22 @@ TEST_CASE("keyed by the end of their window, rows are ranked when the window fir
     return rows;
   });
 }
+
+TEST_CASE("ranked records that are damaged are refused", "[relational][top_n]") {
+  using records = fr::detail::ranked_records<std::int64_t>;
+  records whole;
+  for (std::int64_t i = 0; i < 3; ++i) whole.insert(0, {tick(i), {}}, i, 3);
+  whole.insert_over_last(0, {tick(9), {}}, 9);
+  const std::string bytes = fr::to_bytes(whole);
+  const auto read = fr::from_bytes<records>(bytes);
+  REQUIRE(read.ok());
+  REQUIRE(read->size() == 3);
+  REQUIRE((*read)[0].value == 9);
+  REQUIRE((*read)[2].value == 1);
+  for (std::size_t at = bytes.size() - 12; at < bytes.size(); ++at) {
+    std::string damaged = fr::to_bytes(whole);
+    damaged[at] = static_cast<char>(damaged[at] + 1);
+    INFO("byte " << at);
+    REQUIRE_FALSE(fr::from_bytes<records>(damaged).ok());
+  }
+}

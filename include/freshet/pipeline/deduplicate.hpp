@@ -81,9 +81,9 @@ class last_fold {
   void merge(state& into, const state& from) const {
     if (!into.last || (from.last && into.last->key() < from.last->key())) into = from;
   }
-  template <class Emit>
-  void rows(const Key&, const state& of, Emit&& emit) const {
-    emit(T(of.last->value));
+  template <class Of, class Emit>
+  void rows(const Key&, Of&& of, Emit&& emit) const {
+    emit(part_of<Of>(of.last->value));
   }
   template <class Changes>
   void change(const Key&, state& to, const T& each, const placed& where, Changes& changes) const {
@@ -153,9 +153,9 @@ class first_fold {
   void add(state& to, const T& each, const placed& where) const {
     if (replaces(to, each, where)) to.first = waiting(each, where);
   }
-  template <class Emit>
-  void rows(const Key&, const state& of, Emit&& emit) const {
-    emit(T(of.first->value));
+  template <class Of, class Emit>
+  void rows(const Key&, Of&& of, Emit&& emit) const {
+    emit(part_of<Of>(of.first->value));
   }
   template <class Changes>
   void change(const Key&, state& to, const T& each, const placed& where, Changes& changes) const {

@@ -104,6 +104,78 @@ struct owned_rule<ranked<T>> {
   static std::uint64_t bytes(const ranked<T>& row) { return owned_bytes(row.record()); }
 };
 
+/// Records in the order of their ranks. They stay where they are: only their order moves, and a
+/// record takes the memory of the one that it drives out.
+template <class T>
+class ranked_records {
+ public:
+  using entry = ordered_value<T>;
+
+  std::size_t size() const { return order_.size(); }
+  bool empty() const { return order_.empty(); }
+  const entry& operator[](std::size_t rank) const { return entries_[order_[rank]]; }
+  entry& operator[](std::size_t rank) { return entries_[order_[rank]]; }
+
+  /// \pre place <= size()
+  void insert(std::size_t place, const order_key& key, const T& value, std::size_t expected) {
+    if (entries_.size() == entries_.capacity()) {
+      entries_.reserve(std::min(std::max<std::size_t>(2, 2 * size()), expected + size() / 2));
+    }
+    entries_.push_back(entry::of(key, value));
+    put(place, static_cast<std::uint32_t>(size()));
+  }
+  /// In the place of the last. \pre place < size()
+  void insert_over_last(std::size_t place, const order_key& key, const T& value) {
+    const std::uint32_t slot = order_.back();
+    order_.pop_back();
+    entry& over = entries_[slot];
+    over.at = key.at;
+    over.sequence = key.where.sequence;
+    over.split = key.where.split;
+    over.fanout = key.where.fanout;
+    over.value = value;
+    put(place, slot);
+  }
+  void keep(std::size_t count) {
+    while (size() > count) {
+      const std::uint32_t slot = order_.back();
+      order_.pop_back();
+      const auto last = static_cast<std::uint32_t>(size());
+      if (slot != last) {
+        entries_[slot] = std::move(entries_[last]);
+        *std::find(order_.begin(), order_.end(), last) = slot;
+      }
+      entries_.pop_back();
+    }
+  }
+
+ private:
+  friend struct codec<ranked_records>;
+  friend struct owned_rule<ranked_records>;
+
+  void put(std::size_t place, std::uint32_t slot) {
+    order_.insert(order_.begin() + static_cast<std::ptrdiff_t>(place), slot);
+  }
+  bool is_whole() const {
+    std::vector<bool> seen(entries_.size());
+    for (const std::uint32_t slot : order_) {
+      if (slot >= seen.size() || seen[slot]) return false;
+      seen[slot] = true;
+    }
+    return order_.size() == entries_.size();
+  }
+
+  std::vector<entry> entries_;
+  std::vector<std::uint32_t> order_;  ///< Indices of entries.
+};
+
+template <class T>
+struct owned_rule<ranked_records<T>> {
+  static std::uint64_t bytes(const ranked_records<T>& of) {
+    return owned_bytes(of.entries_) + owned_bytes(of.order_);
+  }
+};
+
 /// Whether a row of value `a` stands before one of value `b`, unless they are equal. NaN comes
 /// last.
 template <class V>
@@ -120,30 +192,20 @@ template <class T, class Key, class By>
 class top_n_fold {
  public:
   using entry = ordered_value<T>;
-  using state = std::vector<entry>;  ///< As they are ranked.
+  using state = ranked_records<T>;
   using row = ranked<T>;
 
   top_n_fold(std::size_t n, By by, top_n_options options)
       : n_(n), by_(std::move(by)), options_(options) {}
 
-  void add(state& to, const T& each, const placed& where) const {
-    if (const auto place = place_for(to, each, where.order); place < none) {
-      insert(to, place, entry::of(where.order, each));
-      cut(to);
-    }
-  }
+  void add(state& to, const T& each, const placed& where) const { add_at(to, each, where.order); }
   void merge(state& into, const state& from) const {
-    for (const entry& each : from) {
-      if (const auto place = place_for(into, each.value, each.key()); place < none) {
-        insert(into, place, each);
-        cut(into);
-      }
-    }
+    for (std::size_t i = 0; i < from.size(); ++i) add_at(into, from[i].value, from[i].key());
   }
-  template <class Emit>
-  void rows(const Key&, const state& of, Emit&& emit) const {
+  template <class Of, class Emit>
+  void rows(const Key&, Of&& of, Emit&& emit) const {
     const std::vector<std::uint64_t> ranks = ranks_of(of);
-    for (std::size_t i = 0; i < of.size(); ++i) emit(row{of[i].value, ranks[i]});
+    for (std::size_t i = 0; i < of.size(); ++i) emit(row{part_of<Of>(of[i].value), ranks[i]});
   }
 
   template <class Changes>
@@ -152,13 +214,12 @@ class top_n_fold {
     if (place == none) return;
     if (!changes.retracts()) {
       // Ranks are row numbers, so that a row takes the place of the one of its rank.
-      insert(to, place, entry::of(where.order, each));
-      cut(to);
+      put(to, place, where.order, each);
       for (std::size_t i = place; i < to.size(); ++i) changes.insert(row{to[i].value, i + 1});
       return;
     }
     const std::vector<std::uint64_t> before = ranks_of(to);
-    insert(to, place, entry::of(where.order, each));
+    to.insert(place, where.order, each, n_ + 1);
     const std::vector<std::uint64_t> after = ranks_of(to);
     const std::size_t kept = kept_of(to, after);
     // From below, so that no rank is ever taken twice.
@@ -170,7 +231,7 @@ class top_n_fold {
       }
     }
     changes.insert(row{each, after[place]});
-    to.erase(to.begin() + static_cast<std::ptrdiff_t>(kept), to.end());
+    to.keep(kept);
   }
 
  private:
@@ -245,17 +306,18 @@ class top_n_fold {
     const auto end = std::upper_bound(ranks.begin(), ranks.end(), std::uint64_t{n_});
     return static_cast<std::size_t>(end - ranks.begin());
   }
-  void cut(state& of) const {
-    if (of.size() <= n_) return;
-    if (options_.ranks == ranking::row_number) {
-      of.pop_back();
-    } else {
-      const std::size_t kept = kept_of(of, ranks_of(of));
-      of.erase(of.begin() + static_cast<std::ptrdiff_t>(kept), of.end());
+  void add_at(state& to, const T& each, const order_key& order) const {
+    if (const std::size_t place = place_for(to, each, order); place != none) {
+      put(to, place, order, each);
     }
   }
-  static void insert(state& to, std::size_t place, entry fresh) {
-    to.insert(to.begin() + static_cast<std::ptrdiff_t>(place), std::move(fresh));
+  void put(state& to, std::size_t place, const order_key& order, const T& each) const {
+    if (options_.ranks == ranking::row_number && to.size() == n_) {
+      to.insert_over_last(place, order, each);
+      return;
+    }
+    to.insert(place, order, each, n_);
+    if (to.size() > n_) to.keep(kept_of(to, ranks_of(to)));
   }
 
   std::size_t n_;
@@ -268,6 +330,28 @@ std::string describe_top_n(std::size_t n, const top_n_options& options);
 std::string check_top_n(std::size_t n, const top_n_options& options, bool upserts);
 
 }  // namespace detail
+
+template <class T>
+struct codec<detail::ranked_records<T>> {
+  using records = detail::ranked_records<T>;
+  using parts = detail::type_list<T>;
+  static void encode(byte_writer& writer, const records& value) {
+    freshet::encode(writer, value.entries_);
+    freshet::encode(writer, value.order_);
+  }
+  static bool decode(byte_reader& reader, records& value) {
+    if (!freshet::decode(reader, value.entries_) || !freshet::decode(reader, value.order_)) {
+      return false;
+    }
+    if (value.is_whole()) return true;
+    reader.fail("ranked records: the order is not one of the records");
+    return false;
+  }
+  static void format(detail::format_context& context) {
+    detail::append_format_of_parts<std::vector<ordered_value<T>>, std::vector<std::uint32_t>>(
+        context, "ranked_records");
+  }
+};
 
 /// The `n` records per key with the greatest values of `by`, emitted as `when` says. `by`: a member
 /// pointer or a function of a record whose values have an order; a record for which it returns an

@@ -8,7 +8,7 @@
 //       using row;
 //       void add(state&, const T&, const placed&) const;
 //       void merge(state& into, const state& from) const;             // for emit_complete
-//       void rows(const Key&, const state&, emit(row)) const;         // what stands
+//       void rows(const Key&, state, emit(row)) const;                // what stands; may move it
 //       void change(const Key&, state&, const T&, const placed&, change_writer&) const;
 //     };
 //
@@ -33,6 +33,7 @@
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -88,6 +89,16 @@ bool same_row(const Row& a, const Row& b) {
   }
 }
 
+/// A part of `of`, moved from there where `Of` may be moved from.
+template <class Of, class Part>
+auto part_of(Part& part) {
+  if constexpr (std::is_lvalue_reference_v<Of>) {
+    return std::remove_const_t<Part>(part);
+  } else {
+    return std::remove_const_t<Part>(std::move(part));
+  }
+}
+
 /// Emits changes the way they were asked for.
 template <class Row, class Context>
 class change_writer {
@@ -130,7 +141,8 @@ class final_function {
   }
   void on_end(state& mine, auto& context) {
     if (mine.content.empty()) return;
-    fold_.rows(context.key(), mine.content, [&](row&& each) { context.emit(std::move(each)); });
+    fold_.rows(context.key(), std::move(mine.content),
+               [&](row&& each) { context.emit(std::move(each)); });
   }
 
  private:
