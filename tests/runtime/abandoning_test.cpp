@@ -69,6 +69,7 @@ TEST_CASE("a checkpoint whose alignment takes too long is abandoned, and the job
   testing::manual_clock clock;
   run_options options{.parallelism = parallelism, .scheduler = thread_pool(parallelism)};
   options.clock = clock;
+  options.stop_within = 24h;
   options.checkpoint.backend = [kept]() -> absl::StatusOr<std::unique_ptr<state_backend>> {
     return memory_backend(kept);
   };
@@ -137,6 +138,7 @@ TEST_CASE("metrics tell how long barriers were waited for, and what came meanwhi
   meeting_sources test;
   run_options options{.parallelism = 2, .scheduler = thread_pool(2)};
   options.clock = clock;
+  options.stop_within = 24h;
   options.checkpoint.every = 1s;
   options.checkpoint.backend = [kept = std::make_shared<memory_checkpoint>()]()
       -> absl::StatusOr<std::unique_ptr<state_backend>> { return memory_backend(kept); };

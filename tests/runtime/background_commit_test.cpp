@@ -208,6 +208,7 @@ struct setup {
     made.parallelism = parallelism;
     made.scheduler = fr::thread_pool(parallelism);
     made.checkpoint.every = 1ms;
+    made.stop_within = 24h;
     made.checkpoint.backend = [this]() -> absl::StatusOr<std::unique_ptr<fr::state_backend>> {
       return std::make_unique<slow_backend>(fr::memory_backend(commits), told, before);
     };

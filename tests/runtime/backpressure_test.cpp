@@ -30,6 +30,7 @@ run_options in_parallel(std::size_t parallelism) {
   options.parallelism = parallelism;
   options.scheduler = thread_pool(parallelism);
   options.channel_batches = channel_batches;
+  options.stop_within = std::chrono::hours(24);  // Threads of a loaded machine take their time.
   return options;
 }
 
