@@ -14,8 +14,8 @@ if(NOT TARGET CLI11::CLI11)
   return()  # Of this file.
 endif()
 add_executable(nexmark
-  nexmark/main.cpp nexmark/measure.cpp nexmark/minute_files.cpp nexmark/sink.cpp nexmark/queries.cpp
-  nexmark/queries_stateless.cpp nexmark/queries_windows.cpp nexmark/queries_tables.cpp
-  nexmark/queries_winners.cpp nexmark/queries_joins.cpp)
+  nexmark/main.cpp nexmark/measure.cpp nexmark/minute_files.cpp nexmark/saved.cpp nexmark/sink.cpp
+  nexmark/queries.cpp nexmark/queries_stateless.cpp nexmark/queries_windows.cpp
+  nexmark/queries_tables.cpp nexmark/queries_winners.cpp nexmark/queries_joins.cpp)
 target_link_libraries(nexmark PRIVATE nexmark_loops CLI11::CLI11)
 freshet_own_files(nexmark)

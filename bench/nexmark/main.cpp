@@ -4,6 +4,7 @@
 //
 // README.md in the folder above says what the options and the output mean.
 #include "measure.hpp"
+#include "saved.hpp"
 
 #include <freshet/core/time_text.hpp>
 
@@ -76,7 +77,7 @@ measure_options options_of(const arguments& given) {
   options.log.seed = number_of("--seed", given.seed);
   options.log.group = number_of("--ooo", given.group);
   if (std::string wrong = options.log.check(); !wrong.empty()) throw std::invalid_argument(wrong);
-  options.parallelism = number_within("--parallelism", given.parallelism, 128);
+  options.parallelism = number_within("--parallelism", given.parallelism, most_splits);
   options.repeat = number_within("--repeat", given.repeat, 1000);
   if (given.mode != "pre" && given.mode != "inline") {
     throw std::invalid_argument(
@@ -160,7 +161,7 @@ int main(int argc, char** argv) {
   app.add_option("--rate", given.rate, "events per second of event time (10000)");
   app.add_option("--seed", given.seed, "of the random numbers (0)");
   app.add_option("--ooo", given.group, "events are shuffled within groups of so many (1)");
-  app.add_option("--parallelism", given.parallelism, "number of tasks, threads and splits (1)");
+  app.add_option("--parallelism", given.parallelism, "number of tasks and threads (1)");
   app.add_option("--mode", given.mode,
                  "pre: events are in memory before; inline: generated (inline)");
   app.add_option("--repeat", given.repeat, "how often both are timed; the best counts (3)");

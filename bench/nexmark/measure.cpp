@@ -2,6 +2,7 @@
 
 #include "golden.hpp"
 #include "loops.hpp"
+#include "saved.hpp"
 
 #include <freshet/pipeline/pipeline.hpp>
 
@@ -51,12 +52,12 @@ struct logs {
   std::shared_ptr<input> whole;  ///< One split.
   std::shared_ptr<input> split;
 
-  logs(const query& what, const measure_options& options) {
+  logs(const query& what, const measure_options& options, std::size_t splits) {
     whole = std::make_shared<input>(input{options.log, 1, {}});
     split = whole;
     if (options.pregenerated) whole->pregenerated.push_back(part(what, options.log, 0, 1));
-    if (options.parallelism == 1) return;
-    split = std::make_shared<input>(input{options.log, options.parallelism, {}});
+    if (splits == 1) return;
+    split = std::make_shared<input>(input{options.log, splits, {}});
     if (!options.pregenerated) return;
     for (std::size_t i = 0; i < split->splits; ++i) {
       split->pregenerated.push_back(part(what, options.log, i, split->splits));
@@ -89,6 +90,10 @@ class scratch_folder {
   std::string path_;
 };
 
+std::string folder_of(const query& what, const measure_options& options) {
+  return fmt::format("{}/{}", options.checkpoint, what.name);
+}
+
 /// One run of a job.
 struct run_result {
   answer all;
@@ -107,13 +112,7 @@ absl::StatusOr<run_result> run_job(const query& what, const measure_options& opt
   // As many threads as were asked for, also where there are fewer cores: the answer must not care.
   if (options.parallelism > 1) how.scheduler = fr::thread_pool(options.parallelism);
   if (!options.checkpoint.empty()) {
-    const std::string folder = fmt::format("{}/{}", options.checkpoint, what.name);
-    std::error_code failed;
-    std::filesystem::create_directories(folder, failed);
-    if (failed) {
-      return absl::InvalidArgumentError(
-          fmt::format("--checkpoint '{}': cannot be made ({})", folder, failed.message()));
-    }
+    const std::string folder = folder_of(what, options);
     to.path = folder + "/answer";
     to.folder = folder + "/files";
     to.of = title_of(what, options.log);
@@ -144,7 +143,16 @@ absl::StatusOr<run_result> run_job(const query& what, const measure_options& opt
 
 /// One run over checksums, which goes on where it was killed.
 absl::StatusOr<measurement> measure_resumable(const query& what, const measure_options& options) {
-  const logs from(what, options);
+  const std::string folder = folder_of(what, options);
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed) {
+    return absl::InvalidArgumentError(
+        fmt::format("--checkpoint '{}': cannot be made ({})", folder, failed.message()));
+  }
+  const absl::StatusOr<std::size_t> splits = splits_in(folder, options.parallelism);
+  if (!splits.ok()) return splits.status();
+  const logs from(what, options, *splits);
   const loop_result loop = run_loop(what.name, options.log, from.memory(), true);
   const absl::StatusOr<run_result> run = run_job(what, options, from.split, true);
   if (!run.ok()) return run.status();
@@ -154,7 +162,7 @@ absl::StatusOr<measurement> measure_resumable(const query& what, const measure_o
 }
 
 absl::StatusOr<measurement> measure_repeatedly(const query& what, const measure_options& options) {
-  const logs from(what, options);
+  const logs from(what, options, options.parallelism);
   constexpr double never = std::numeric_limits<double>::infinity();
   measurement best{.query = std::string(what.name),
                    .cpu_seconds = never,

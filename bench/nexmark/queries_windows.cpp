@@ -6,6 +6,7 @@
 #include <freshet/aggregate/ordered.hpp>
 #include <freshet/pipeline/keying.hpp>
 #include <freshet/pipeline/process.hpp>
+#include <freshet/pipeline/top_n.hpp>
 #include <freshet/pipeline/transform.hpp>
 #include <freshet/pipeline/windowing.hpp>
 #include <freshet/window/session.hpp>
@@ -25,30 +26,9 @@ using counted = fr::window_row<std::int64_t, std::uint64_t>;  // A key's bids in
 
 // --- q5: the auctions with the most bids of the last 10 s, every 2 s ----------------------------
 
-/// Of the rows of one window those with the most bids; there may be several.
-struct hottest {
-  struct state {
-    fr::value_state<std::uint64_t> most;
-    fr::list_state<std::int64_t> auctions;
-    BOOST_DESCRIBE_CLASS(state, (), (most, auctions), (), ())
-  };
-
-  void process(const counted& row, state& mine, auto& now) {
-    const auto& [bids] = row.values;
-    if (mine.most.empty()) now.set_event_timer(row.window.end);
-    if (bids < mine.most.value_or(0)) return;
-    if (bids > mine.most.value_or(0)) mine.auctions.clear();
-    mine.most.set(bids);
-    mine.auctions.push_back(row.key);
-  }
-  void on_timer(const fr::timer& end, state& mine, auto& now) {
-    for (const std::int64_t auction : mine.auctions.all()) {
-      now.emit({end.when - 10s, end.when, auction, *mine.most.get()});
-    }
-    mine.most.clear();
-    mine.auctions.clear();
-  }
-};
+std::uint64_t bids_of(const counted& row) {
+  return std::get<0>(row.values);
+}
 
 // Counted in panes of 2 s first, five of which make a window: a pane's row stands in the windows in
 // which its bids stand, and there are fewer rows than bids.
@@ -56,10 +36,13 @@ void q5(fr::pipeline& job, const input_ptr& from, const summing& to) {
   auto panes = timed<bid>(job, "bids", from) | fr::key_by(&bid::auction) |
                fr::window(fr::tumbling{2s}) | fr::aggregate("panes", fr::count("bids"));
   panes | fr::key_by(&counted::key) | fr::window(fr::sliding{10s, 2s}) |
-      fr::aggregate("activity",
-                    fr::sum("bids", [](const counted& pane) { return std::get<0>(pane.values); })) |
+      fr::aggregate("activity", fr::sum("bids", bids_of)) |
       fr::key_by([](const counted& row) { return row.window.end; }) |
-      fr::process<q5_row>("hottest", hottest{}) | fr::to("rows", to);
+      fr::top_n("hottest", 1, bids_of, fr::emit_complete{}, {.ranks = fr::ranking::rank}) |
+      fr::map([](const fr::ranked<counted>& row) {
+        return q5_row{row.window.begin, row.window.end, row.key, bids_of(row)};
+      }) |
+      fr::to("rows", to);
 }
 
 // --- q7: the highest bids of every 10 s ----------------------------------------------------------

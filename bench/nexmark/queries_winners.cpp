@@ -4,18 +4,16 @@
 #include "rows.hpp"
 
 #include <freshet/aggregate/basic.hpp>
-#include <freshet/aggregate/ordered.hpp>
+#include <freshet/pipeline/deduplicate.hpp>
+#include <freshet/pipeline/group_aggregate.hpp>
 #include <freshet/pipeline/keying.hpp>
 #include <freshet/pipeline/process.hpp>
+#include <freshet/pipeline/top_n.hpp>
 #include <freshet/pipeline/transform.hpp>
-#include <freshet/pipeline/windowing.hpp>
-#include <freshet/window/global.hpp>
 
-#include <algorithm>
 #include <tuple>
 #include <utility>
 #include <variant>
-#include <vector>
 
 namespace nexmark {
 
@@ -97,37 +95,26 @@ fr::stream<sale> sales(fr::pipeline& job, const input_ptr& from) {
 // The average price of every category.
 void q4(fr::pipeline& job, const input_ptr& from, const summing& to) {
   auto totals = sales(job, from) | fr::key_by([](const sale& s) { return s.what.category; }) |
-                fr::window(fr::global_window{}) |
-                fr::aggregate("categories", fr::count("sales"),
-                              fr::sum("sum", [](const sale& s) { return s.best.price; }));
+                fr::group_aggregate("categories", fr::emit_final{}, fr::count("sales"),
+                                    fr::sum("sum", [](const sale& s) { return s.best.price; }));
   totals | fr::map([](const auto& row) {
     const auto& [number, sum] = row.values;
     return q4_row{row.key, sum / static_cast<std::int64_t>(number)};
   }) | fr::to("rows", to);
 }
 
-/// The average price of the last ten sales of every seller, by when they closed.
-struct last_ten {
-  struct state {
-    std::vector<std::tuple<fr::timestamp, std::int64_t, std::int64_t>> sales;  // Ascending.
-    BOOST_DESCRIBE_CLASS(state, (), (sales), (), ())
-  };
-  void process(const sale& s, state& mine, auto& now) {
-    const std::tuple fresh(s.what.expires, s.what.id, s.best.price);
-    if (mine.sales.empty()) now.set_event_timer(fr::timestamp_max);
-    mine.sales.insert(std::upper_bound(mine.sales.begin(), mine.sales.end(), fresh), fresh);
-    if (mine.sales.size() > 10) mine.sales.erase(mine.sales.begin());
-  }
-  void on_timer(const fr::timer&, state& mine, auto& now) {
-    std::int64_t sum = 0;
-    for (const auto& [closed, id, price] : mine.sales) sum += price;
-    now.emit({now.key(), sum / static_cast<std::int64_t>(mine.sales.size())});
-  }
-};
-
+// The average price of a seller's last ten sales, by when they closed.
 void q6(fr::pipeline& job, const input_ptr& from, const summing& to) {
-  sales(job, from) | fr::key_by([](const sale& s) { return s.what.seller; }) |
-      fr::process<q6_row>("sellers", last_ten{}) | fr::to("rows", to);
+  const auto seller_of = [](const sale& s) { return s.what.seller; };
+  const auto closed = [](const sale& s) { return std::pair(s.what.expires, s.what.id); };
+  auto totals = sales(job, from) | fr::key_by(seller_of) |
+                fr::top_n("last", 10, closed, fr::emit_final{}) | fr::key_by(seller_of) |
+                fr::group_aggregate("sellers", fr::emit_final{}, fr::count("sales"),
+                                    fr::sum("sum", [](const sale& s) { return s.best.price; }));
+  totals | fr::map([](const auto& row) {
+    const auto& [number, sum] = row.values;
+    return q6_row{row.key, sum / static_cast<std::int64_t>(number)};
+  }) | fr::to("rows", to);
 }
 
 // Every auction that was sold, and the bid that won it.
@@ -140,38 +127,20 @@ void q9(fr::pipeline& job, const input_ptr& from, const summing& to) {
 
 // The last bid of every bidder on every auction: by time, then by arrival.
 void q18(fr::pipeline& job, const input_ptr& from, const summing& to) {
-  auto newest = timed<bid>(job, "bids", from) |
-                fr::key_by([](const bid& b) { return std::pair(b.bidder, b.auction); }) |
-                fr::window(fr::global_window{}) |
-                fr::aggregate("newest", fr::last("bid", [](const bid& b) { return b; }));
-  newest | fr::map([](const auto& row) { return row_of(std::get<0>(row.values)); }) |
+  timed<bid>(job, "bids", from) |
+      fr::key_by([](const bid& b) { return std::pair(b.bidder, b.auction); }) |
+      fr::deduplicate("newest", fr::keep_last{}, fr::emit_final{}) | fr::map(row_of) |
       fr::to("rows", to);
 }
 
-/// The ten best bids on every auction, with their rank.
-struct top_ten {
-  struct state {
-    std::vector<offer> best;
-    BOOST_DESCRIBE_CLASS(state, (), (best), (), ())
-  };
-  void process(const bid& b, state& mine, auto& now) {
-    const offer made{b, now.order().where.sequence};
-    if (mine.best.empty()) now.set_event_timer(fr::timestamp_max);
-    if (mine.best.size() == 10 && !made.beats(mine.best.back())) return;
-    const auto place = std::find_if(mine.best.begin(), mine.best.end(),
-                                    [&](const offer& each) { return made.beats(each); });
-    mine.best.insert(place, made);
-    if (mine.best.size() > 10) mine.best.pop_back();
-  }
-  void on_timer(const fr::timer&, state& mine, auto& now) {
-    std::int64_t rank = 0;
-    for (const offer& each : mine.best) now.emit(ranked(each.what, ++rank));
-  }
-};
-
+// The ten best bids on every auction, with their rank; of equal ones the earlier, then the one that
+// arrived earlier.
 void q19(fr::pipeline& job, const input_ptr& from, const summing& to) {
   timed<bid>(job, "bids", from) | fr::key_by(&bid::auction) |
-      fr::process<q19_row>("top", top_ten{}) | fr::to("rows", to);
+      fr::top_n("top", 10, &bid::price, fr::emit_final{}) | fr::map([](const fr::ranked<bid>& b) {
+        return ranked(b.record(), static_cast<std::int64_t>(b.rank));
+      }) |
+      fr::to("rows", to);
 }
 
 }  // namespace

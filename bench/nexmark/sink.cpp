@@ -1,43 +1,15 @@
 #include "sink.hpp"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <unistd.h>
+#include "saved.hpp"
 
-#include <cerrno>
-#include <cstring>
+#include <fmt/format.h>
+
 #include <fstream>
-#include <sstream>
 
 namespace nexmark {
 
-namespace {
-
-absl::Status system_failure(const std::string& path, std::string_view what) {
-  return absl::InternalError(
-      fmt::format("nexmark '{}': cannot {} ({})", path, what, std::strerror(errno)));
-}
-
-/// Makes a file or folder durable.
-absl::Status sync(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return system_failure(path, "open it");
-  const bool synced = ::fsync(file) == 0;
-  ::close(file);
-  return synced ? absl::OkStatus() : system_failure(path, "make it durable");
-}
-
-}  // namespace
-
 absl::Status save_answer(const std::string& path, const std::string& of, const answer& all) {
-  const std::string fresh = path + ".new";
-  std::ofstream out(fresh, std::ios::trunc);
-  out << fmt::format("{}\n{} {:016x}\n", of, all.rows, all.checksum);
-  out.close();
-  if (!out) return system_failure(fresh, "write it");
-  if (absl::Status wrong = sync(fresh); !wrong.ok()) return wrong;
-  if (std::rename(fresh.c_str(), path.c_str()) != 0) return system_failure(path, "replace it");
-  return sync(path.substr(0, path.rfind('/')));
+  return replace_file(path, fmt::format("{}\n{} {:016x}\n", of, all.rows, all.checksum));
 }
 
 absl::StatusOr<answer> load_answer(const std::string& path, const std::string& of) {

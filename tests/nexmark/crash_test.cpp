@@ -25,13 +25,20 @@ using namespace nexmark::test;
 using namespace freshet::test;
 using namespace std::chrono_literals;
 
+/// How many tasks the run has that follows `kills` kills.
+arguments tasks_of(int kills, bool rescaled) {
+  static constexpr const char* numbers[] = {"2", "1", "4", "3"};
+  return rescaled ? arguments{"--parallelism", numbers[kills]} : arguments{};
+}
+
 /// Kills up to three runs of `query` in `folder` once they have committed, each at a moment of its
-/// own. \return whether one of them was killed.
-bool kill_runs(const std::string& query, const arguments& asked, const scratch_folder& folder,
-               std::mt19937_64& random) {
-  bool killed = false;
-  for (int round = 0; round < 3; ++round) {
-    running_program program(built_program("bench/nexmark"), asked, folder / "said");
+/// own. \return how many of them were killed.
+int kill_runs(const std::string& query, const arguments& asked, bool rescaled,
+              const scratch_folder& folder, std::mt19937_64& random) {
+  int kills = 0;
+  for (; kills < 3; ++kills) {
+    running_program program(built_program("bench/nexmark"), asked + tasks_of(kills, rescaled),
+                            folder / "said");
     const auto committed = [&] { return has_commits(folder / ("job/" + query + "/state")); };
     if (!program.ended_within(10min, committed)) {
       program.ended_within(std::chrono::microseconds(random() % 40'000));
@@ -40,11 +47,10 @@ bool kill_runs(const std::string& query, const arguments& asked, const scratch_f
     INFO(how.errors);
     if (!how.killed) {
       REQUIRE(how.exit_code == 0);
-      return killed;
+      return kills;
     }
-    killed = true;
   }
-  return killed;
+  return kills;
 }
 
 /// The lines of all files below a folder, with the minutes that they are said to be of.
@@ -74,20 +80,21 @@ std::multiset<std::string> lines_of(const log_options& log) {
   return all;
 }
 
-void check_kills(const std::string& query, const arguments& further) {
+/// `rescaled`: each run has another parallelism.
+void check_kills(const std::string& query, const arguments& further, bool rescaled = false) {
   std::mt19937_64 random(20261128);
   constexpr std::uint64_t enough_events = 1ULL << 30;
   // q10 has a file for each minute of a log of some hours.
   const std::uint64_t rate = query == "q10" ? 100 : 1'000'000;
   log_options log{.events = 256'000, .rate_per_second = rate, .seed = 8, .group = 1000};
-  for (bool killed = false; !killed; log.events *= 2) {
+  for (int kills = 0; kills == 0; log.events *= 2) {
     REQUIRE(log.events < enough_events);
     const scratch_folder folder(medium::memory);
     const arguments asked =
         options_of(log) + further + arguments{"--query",      query,          "--check", "--json",
                                               "--checkpoint", folder / "job", "--every", "5ms"};
-    killed = kill_runs(query, asked, folder, random);
-    const ending how = run_nexmark(asked);
+    kills = kill_runs(query, asked, rescaled, folder, random);
+    const ending how = run_nexmark(asked + tasks_of(kills, rescaled));
     INFO(query << " over " << log.events << " events: " << how.errors);
     REQUIRE(how.exit_code == 0);
     const answer expected = run_loop(query, log, nullptr, true).all;
@@ -115,4 +122,8 @@ TEST_CASE("nexmark gives the same answer after kills, with merged sources and ti
 TEST_CASE("nexmark gives the same answer after kills, with the newest rows of keys",
           "[nexmark][crash]") {
   check_kills("q18", {"--parallelism", "2", "--mode", "pre"});
+}
+TEST_CASE("nexmark goes on with another parallelism after kills", "[nexmark][crash]") {
+  check_kills("q9", {}, true);
+  check_kills("q19", {"--mode", "pre"}, true);
 }

@@ -170,7 +170,8 @@ auto group_aggregate(std::string name, When when, Aggregates... aggregates) {
     using key = typename keyed_stream<T, KeyOf>::key_type;
     using record = detail::row_of_change<T>;
     detail::require_window_aggregates<record, key, Aggregates...>();
-    static_assert(!detail::is_change<T> || (retractable_aggregate<Aggregates, record> && ...),
+    constexpr bool can_subtract = (retractable_aggregate<Aggregates, record> && ...);
+    static_assert(!detail::is_change<T> || can_subtract,
                   "freshet: these records are changes, and an aggregate of them cannot take a row "
                   "back: min, max, distinct, first, last and others would have to keep every "
                   "value; use count, sum, mean, or give your aggregate subtract(state&, const "
