@@ -1,5 +1,7 @@
 #include "job_runner.hpp"
 
+#include "check_options.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -58,89 +60,6 @@ job_runner::~job_runner() {
   thread_.join();
 }
 
-absl::Status job_runner::check_options() const {
-  const std::string place = fmt::format("pipeline '{}'", graph_->name());
-  const auto wrong = [&](const std::string& what) {
-    return absl::InvalidArgumentError(place + ": " + what);
-  };
-  if (options_.parallelism == 0 || options_.parallelism > key_groups) {
-    return wrong(fmt::format("parallelism is {}, wanted 1 to {}; give the number of cores to use",
-                             options_.parallelism, key_groups));
-  }
-  if (options_.scheduler.threads > key_groups) {
-    return wrong(
-        fmt::format("thread_pool has {} threads, wanted at most {}; give 0 for one per core",
-                    options_.scheduler.threads, key_groups));
-  }
-  if (options_.channel_batches == 0) {
-    return wrong("channel_batches is 0, so that nothing could pass; give at least 1");
-  }
-  if (options_.flush_after < duration::zero()) {
-    return wrong(fmt::format("flush_after {} is negative; give zero or a positive duration",
-                             to_text(options_.flush_after)));
-  }
-  if (options_.rebalance_every < duration::zero()) {
-    return wrong(fmt::format("rebalance_every {} is negative; give zero or a positive duration",
-                             to_text(options_.rebalance_every)));
-  }
-  if (options_.latency_markers < duration::zero()) {
-    return wrong(fmt::format("latency_markers {} is negative; give zero or a positive duration",
-                             to_text(options_.latency_markers)));
-  }
-  if (options_.max_drift < duration::zero()) {
-    return wrong(fmt::format("max_drift {} is negative; give zero or a positive duration",
-                             to_text(options_.max_drift)));
-  }
-  for (const auto& [name, within] : {std::pair("stop_within", options_.stop_within),
-                                     std::pair("drain_within", options_.drain_within)}) {
-    if (within < duration::zero()) {
-      return wrong(fmt::format("{} {} is negative; give zero or a positive duration", name,
-                               to_text(within)));
-    }
-  }
-  if (options_.scheduler.is == scheduling::kind::host_workers && !options_.scheduler.enqueue) {
-    return wrong("host_workers was given no function; give one that enqueues work");
-  }
-  if (options_.checkpoint.every <= duration::zero()) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: checkpoint.every {} is not positive; give a positive duration", place,
-                    to_text(options_.checkpoint.every)));
-  }
-  if (options_.checkpoint.alignment_limit <= duration::zero()) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: checkpoint.alignment_limit {} is not positive; give a positive duration",
-                    place, to_text(options_.checkpoint.alignment_limit)));
-  }
-  if (options_.checkpoint.keep == 0) {
-    return wrong("checkpoint.keep is 0, so that no commit would stay; give at least 1");
-  }
-  if (options_.checkpoint.copy_every <= duration::zero()) {
-    return wrong(fmt::format("checkpoint.copy_every {} is not positive; give a positive duration",
-                             to_text(options_.checkpoint.copy_every)));
-  }
-  if (!options_.checkpoint.restore_from.empty() &&
-      (options_.checkpoint.backend || options_.checkpoint.directory.empty())) {
-    return wrong(
-        "checkpoint.restore_from is given without a directory; give a new one to go on in");
-  }
-  if (options_.resume == resume::required && !checkpointer_.enabled()) {
-    return absl::InvalidArgumentError(
-        place + ": resume is required, and there is no checkpoint directory; give one");
-  }
-  if (options_.state.memory_limit > 0 && !checkpointer_.enabled()) {
-    return wrong(
-        "state.memory_limit is given without a checkpoint directory, where rows are that do not "
-        "fit; give one");
-  }
-  const bool has_source =
-      std::any_of(graph_->nodes().begin(), graph_->nodes().end(),
-                  [](const node& each) { return each.is == node::role::source; });
-  if (!has_source) {
-    return absl::InvalidArgumentError(place + ": it has no source; begin with from(name, ...)");
-  }
-  return absl::OkStatus();
-}
-
 void job_runner::limit_parallelism() {
   const std::size_t asked = options_.parallelism;
   options_.parallelism = usable_parallelism(options_.scheduler, asked);
@@ -154,7 +73,7 @@ void job_runner::limit_parallelism() {
 
 absl::Status job_runner::open() {
   started_ = std::chrono::steady_clock::now();
-  if (absl::Status wrong = check_options(); !wrong.ok()) return wrong;
+  if (absl::Status wrong = check_options(options_, *graph_); !wrong.ok()) return wrong;
   limit_parallelism();
   const absl::Status opened = checkpointer_.open();
   for (const std::string& each : checkpointer_.warnings()) summary_.warnings.push_back(each);
@@ -392,33 +311,8 @@ void job_runner::rethrow_failure() {
 
 void job_runner::note_committed() {
   activity_committed_ = activity_committing_;
-  if (checkpointer_.enabled()) {
-    checkpoints_.fetch_add(1, std::memory_order_relaxed);
-    const duration took =
-        std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - commit_began_);
-    checkpoint_last_.store(took.count(), std::memory_order_relaxed);
-    checkpoint_longest_.store(
-        std::max(took.count(), checkpoint_longest_.load(std::memory_order_relaxed)),
-        std::memory_order_relaxed);
-    const duration durable =
-        std::chrono::duration_cast<duration>(commits_->written_at() - commit_began_);
-    checkpoint_durable_.store(durable.count(), std::memory_order_relaxed);
-    checkpoint_rows_.store(commits_->rows_written(), std::memory_order_relaxed);
-    checkpoint_bytes_.store(commits_->bytes_written(), std::memory_order_relaxed);
-    note_alignment();
-  }
+  if (checkpointer_.enabled()) figures_.note_commit(commit_began_, *commits_);
   next_commit_ = saturating_add(options_.clock(), options_.checkpoint.every);
-}
-
-void job_runner::note_alignment() {
-  const auto raise = [](auto& most, auto to) {
-    most.store(std::max(to, most.load(std::memory_order_relaxed)), std::memory_order_relaxed);
-  };
-  const duration::rep took = commits_->alignment().count();
-  alignment_last_.store(took, std::memory_order_relaxed);
-  raise(alignment_longest_, took);
-  alignment_batches_last_.store(commits_->held_batches(), std::memory_order_relaxed);
-  raise(alignment_batches_most_, commits_->held_batches());
 }
 
 duration job_runner::alignment_limit() const {
@@ -433,7 +327,7 @@ void job_runner::abandon_when_due() {
                        ? looks_left_ && (*looks_left_)-- == 0
                        : std::chrono::steady_clock::now() - commit_began_ >= alignment_limit();
   if (!due) return;
-  checkpoints_abandoned_.fetch_add(1, std::memory_order_relaxed);
+  figures_.note_abandoned();
   commits_->abandon();
 }
 
@@ -616,17 +510,7 @@ void job_runner::hand_over_savepoints() {
 
 job_metrics job_runner::metrics() const {
   job_metrics all = counters_.metrics();
-  all.checkpoints = checkpoints_.load(std::memory_order_relaxed);
-  all.checkpoint_last = duration(checkpoint_last_.load(std::memory_order_relaxed));
-  all.checkpoint_longest = duration(checkpoint_longest_.load(std::memory_order_relaxed));
-  all.checkpoint_durable = duration(checkpoint_durable_.load(std::memory_order_relaxed));
-  all.checkpoint_rows = checkpoint_rows_.load(std::memory_order_relaxed);
-  all.checkpoint_bytes = checkpoint_bytes_.load(std::memory_order_relaxed);
-  all.checkpoints_abandoned = checkpoints_abandoned_.load(std::memory_order_relaxed);
-  all.alignment_last = duration(alignment_last_.load(std::memory_order_relaxed));
-  all.alignment_longest = duration(alignment_longest_.load(std::memory_order_relaxed));
-  all.alignment_batches_last = alignment_batches_last_.load(std::memory_order_relaxed);
-  all.alignment_batches_most = alignment_batches_most_.load(std::memory_order_relaxed);
+  figures_.tell(all);
   const std::lock_guard lock(ended_mutex_);
   if (ended_ || tasks_ == nullptr) return all;
   for (task* each : tasks_->tasks()) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "checkpoint.hpp"
+#include "checkpoint_figures.hpp"
 #include "commit_coordinator.hpp"
 #include "counter_board.hpp"
 #include "explanation.hpp"
@@ -102,7 +103,6 @@ class job_runner final : private supervisor {
   void note_finished(task& which) override;
   void note_failed(std::exception_ptr why) override;
 
-  absl::Status check_options() const;
   void limit_parallelism();
   template <class Work>
   absl::Status guarded(Work work);
@@ -123,7 +123,6 @@ class job_runner final : private supervisor {
   void choose_how_to_write();
   bool advance_commit();
   void note_committed();
-  void note_alignment();
   void abandon_when_due();
   duration alignment_limit() const;
   bool wants_savepoint() const;
@@ -148,17 +147,7 @@ class job_runner final : private supervisor {
   bool ending_ = false;              ///< The commit under way is the last.
   bool waits_for_commits_ = true;    ///< The one task does nothing while a commit is under way.
   std::optional<std::chrono::steady_clock::time_point> give_up_at_;
-  std::atomic<std::uint64_t> checkpoints_{0};
-  std::atomic<duration::rep> checkpoint_last_{0};
-  std::atomic<duration::rep> checkpoint_longest_{0};
-  std::atomic<duration::rep> checkpoint_durable_{0};
-  std::atomic<std::uint64_t> checkpoint_rows_{0};
-  std::atomic<std::uint64_t> checkpoint_bytes_{0};
-  std::atomic<std::uint64_t> checkpoints_abandoned_{0};
-  std::atomic<duration::rep> alignment_last_{0};
-  std::atomic<duration::rep> alignment_longest_{0};
-  std::atomic<std::uint64_t> alignment_batches_last_{0};
-  std::atomic<std::uint64_t> alignment_batches_most_{0};
+  checkpoint_figures figures_;
   std::optional<std::minstd_rand> abandoning_draws_;  ///< Of a simulation.
   std::optional<std::uint32_t> looks_left_;  ///< There: so many later the checkpoint is abandoned.
   std::chrono::steady_clock::time_point commit_began_;
