@@ -179,6 +179,9 @@ class driven_instance final : private fr::detail::task_services {
   std::function<void()> waker() override {
     return [] {};
   }
+  std::function<void()> caller(fr::detail::runtime_operator&) override {
+    return [] { FAIL("nothing outside of the pipeline is asked here"); };
+  }
   fr::timestamp now() const override { return clock_; }
   void call_at(fr::detail::runtime_operator&, fr::timestamp when) override { deadline_ = when; }
 
