@@ -7,7 +7,10 @@
 //
 //     FRESHET_CRASH_SEED=7 FRESHET_CRASH_KILLS=5000 freshet_crash_tests "as many kills*"
 #include "catch.hpp"
+#include "crash/silence.hpp"
 #include "process/program.hpp"
+
+#include <freshet/pipeline/upsert.hpp>
 
 #include <sys/mount.h>
 
@@ -22,6 +25,7 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -46,6 +50,29 @@ lines sorted_lines(const std::string& path) {
   return all;
 }
 
+/// The last line of each device, without its line feed, in a file that has them in order.
+std::map<std::string, std::string> last_lines(const std::string& path) {
+  std::map<std::string, std::string> last;
+  std::istringstream text(content(path));
+  std::string line;
+  std::getline(text, line);  // The names of the columns.
+  while (std::getline(text, line)) last[line.substr(0, line.find(','))] = line;
+  return last;
+}
+
+/// The table of the newest silences that the job has committed, as the lines of a file.
+std::map<std::string, std::string> last_silences(const std::string& state) {
+  const auto table = freshet::open_upserts<silence, std::string>(state, "crash", "last silence");
+  INFO(table.status().ToString());
+  REQUIRE(table.ok());
+  std::map<std::string, std::string> rows;
+  const absl::Status read = table->for_each([&](const std::string& device, const silence& row) {
+    rows[device] = device + "," + freshet::to_iso_8601(row.since) + "," + std::to_string(row.heard);
+  });
+  REQUIRE(read.ok());
+  return rows;
+}
+
 /// How many commits a checkpoint directory lists.
 std::size_t commits_in(const std::string& directory) {
   std::error_code none;
@@ -64,6 +91,7 @@ class ordeal {
       INFO(name);
       REQUIRE(wanted_[name].size() > 20);  // Else there would be nothing to lose.
     }
+    wanted_table_ = last_lines(plain / "silences.csv");
     const scratch_folder whole(medium::memory);
     const auto start = std::chrono::steady_clock::now();
     require_success(run(whole, whole.path(), 3, whole / "state"));
@@ -256,6 +284,8 @@ class ordeal {
       const bool as_uninterrupted = sorted_lines(path) == wanted;
       REQUIRE(as_uninterrupted);
     }
+    const bool same_table = last_silences(out + "/state") == wanted_table_;
+    REQUIRE(same_table);
   }
 
   /// Runs the job to its end, which goes on where there is a commit.
@@ -274,6 +304,7 @@ class ordeal {
   std::uint64_t seed_;
   std::size_t rows_;
   std::map<std::string, lines> wanted_;
+  std::map<std::string, std::string> wanted_table_;  ///< By device.
   moment_range moments_;
 };
 

@@ -1,12 +1,15 @@
 // The job that the crash tests kill: a source of several splits, an exchange by key, sliding and
-// session windows, a function with timers, a sampler, late records, and a transactional sink of
-// each. Its rows depend on the first two numbers alone, but for their order.
+// session windows, a function with timers, a sampler, late records, a transactional sink of each,
+// and a table of the newest rows of one. Its rows depend on the first two numbers alone, but for
+// their order.
 //
 //     freshet_crash_job ROWS SEED PARALLELISM EVERY OUT [STATE [STOP]]
 //
 // ROWS: of each split. EVERY: between two commits, such as 5ms. OUT: the folder of its outputs.
 // STATE: of its checkpoints. STOP: after so many records of each split there are none for now, and
 // the job is asked to stop. It exits with 0 when it has come to the end, or has stopped.
+#include "crash/silence.hpp"
+
 #include <freshet/connectors/csv.hpp>
 #include <freshet/core/hash.hpp>
 #include <freshet/core/time_text.hpp>
@@ -26,6 +29,7 @@
 #include <vector>
 
 namespace fr = freshet;
+using freshet::test::silence;
 using namespace std::chrono_literals;
 
 namespace {
@@ -103,13 +107,6 @@ struct all_readings {
   }
 };
 
-struct silence {
-  std::string device;
-  fr::timestamp since;
-  std::int64_t heard = 0;  ///< How many records came before it.
-};
-BOOST_DESCRIBE_STRUCT(silence, (), (device, since, heard))
-
 struct last_heard {
   std::int64_t count = 0;
   fr::timestamp last = fr::timestamp_min;
@@ -145,8 +142,10 @@ void compose(fr::pipeline& p, const all_readings& in, const std::string& out) {
   sliding.late() | into("late");
   keyed | fr::window(fr::session(700ms)) |
       fr::aggregate("visits", fr::count("n"), fr::max("max", &reading::value)) | into("visits");
-  all | fr::ordered("in order") | fr::key_by(&reading::device) |
-      fr::process<silence>("silences", silences{}) | into("silences");
+  const auto silent = all | fr::ordered("in order") | fr::key_by(&reading::device) |
+                      fr::process<silence>("silences", silences{});
+  silent | into("silences");
+  silent | fr::to("last silence", fr::upsert(&silence::device));
   all | fr::sample("training", fr::rarity(&reading::alarm, {.rate = 0.2})) | into("training");
 }
 
