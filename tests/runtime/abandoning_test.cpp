@@ -84,24 +84,24 @@ TEST_CASE("a checkpoint whose alignment takes too long is abandoned, and the job
       const opens_at_end lets_go(first.stands);
       first.stands.await_somebody();
       first.push(0, 100);
-      until([&] {
+      wait_until([&] {
         REQUIRE_FALSE(job->wait_for(0us));
         return job->metrics().of("window", "own").records_in == 100 && first.both == 100;
       });
       clock.advance(1s);
-      until([&] {
+      wait_until([&] {
         REQUIRE_FALSE(job->wait_for(0us));
         return job->metrics().checkpoints_abandoned == 1;
       });
       // What was held back for the barrier that does not come goes on, and what follows it.
       first.push(100, 10'000);
-      until([&] {
+      wait_until([&] {
         REQUIRE_FALSE(job->wait_for(0us));
         return first.both == 10'000;
       });
       CHECK(kept->commits == 0);
     }
-    until([&] {
+    wait_until([&] {
       REQUIRE_FALSE(job->wait_for(0us));
       return first.both == 10'001;
     });
@@ -148,7 +148,7 @@ TEST_CASE("metrics tell how long barriers were waited for, and what came meanwhi
     const opens_at_end lets_go(test.stands);
     test.stands.await_somebody();
     test.push(0, 1);
-    until([&] { return test.both == 1; });
+    wait_until([&] { return test.both == 1; });
     clock.advance(1s);
     // The other source goes on until what it sends has no room.
     std::int64_t key = 1;

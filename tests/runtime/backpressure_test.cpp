@@ -197,7 +197,7 @@ TEST_CASE("a sink that stands still makes push wait, and try_push say no",
     const opens_at_end lets_go(at_sink.stands);
     at_sink.stands.await_somebody();
     (void)at_rest([&] { return pushed.load(); });
-    until([&] {
+    wait_until([&] {
       const absl::Status status = in.try_push(reading{}).status();
       if (status.ok()) ++tried;
       refused = status;
@@ -297,7 +297,7 @@ TEST_CASE("timers that are due wait for a sink that stands still", "[runtime][ba
     at_sink.stands.await_somebody();
     CHECK(at_rest([&] { return beats->load() * heartbeat::rows_each; }, 2 * bound) <= bound);
   }
-  until([&] { return at_sink.rows > bound; });
+  wait_until([&] { return at_sink.rows > bound; });
   job->stop();  // Its barrier meets an operator that always has something to do.
   const absl::Status ended = job->wait();
   INFO(ended.ToString());

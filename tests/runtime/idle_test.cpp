@@ -85,12 +85,12 @@ TEST_CASE("a source that has nothing is not read while another is busy", "[runti
   auto job = p.start(options);
   REQUIRE(job.ok());
   // Once to find out that there is nothing, in hundreds of slices.
-  until([&] { return busy_rows == 2 * each_split && quiet.reads > 0; });
+  wait_until([&] { return busy_rows == 2 * each_split && quiet.reads > 0; });
   CHECK(quiet.reads == 1);
   // One read for one call, though several calls may share it.
   for (std::uint64_t calls = 1; calls <= 5; ++calls) {
     quiet.call(1);
-    until([&] { return quiet_rows == calls; });
+    wait_until([&] { return quiet_rows == calls; });
     CHECK(quiet.reads == 1 + calls);
   }
   quiet.call(1, true);
@@ -117,7 +117,7 @@ TEST_CASE("rows of a source that falls silent arrive without anything that follo
   for (std::uint64_t records = 1; records < 3000; records *= 7) {
     quiet.call(records);
     wanted += records;
-    until([&] { return rows == wanted; });
+    wait_until([&] { return rows == wanted; });
   }
   quiet.call(0, true);
   REQUIRE(job->wait().ok());

@@ -76,6 +76,7 @@ struct resuming_engine final : detail::task_services {
   bool has_room() override { return true; }
   void take_snapshot(detail::runtime_operator&) override {}
   std::function<void()> waker() override { return {}; }
+  std::function<void()> caller(detail::runtime_operator&) override { return {}; }
   timestamp now() const override { return tick(0); }
   void call_at(detail::runtime_operator&, timestamp) override {}
   detail::runtime_operator* unfinished = nullptr;

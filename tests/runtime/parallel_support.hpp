@@ -204,7 +204,7 @@ inline void between_looks() {
 }
 
 template <class Condition>
-void until(Condition condition) {
+void wait_until(Condition condition) {
   while (!condition()) between_looks();
 }
 

@@ -123,7 +123,7 @@ TEST_CASE("key groups leave a task that is busier than the others", "[runtime][r
   options.rebalance_every = 10ms;
   absl::StatusOr<job> started = p.start(options);
   REQUIRE(started.ok());
-  until([&] {
+  wait_until([&] {
     REQUIRE_FALSE(started->wait_for(0us));
     return started->metrics().moves > 0;
   });

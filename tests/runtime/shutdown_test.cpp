@@ -84,7 +84,7 @@ TEST_CASE("stop and drain end a job without end, and all that was read arrives",
   pipeline p = test.compose();
   auto job = p.start(in_parallel(parallelism));
   REQUIRE(job.ok());
-  until([&] { return job->metrics().rows() > 10'000; });
+  wait_until([&] { return job->metrics().rows() > 10'000; });
   request(*job, how);
   REQUIRE(job->wait().ok());
   require_complete(test, *job, how);
@@ -206,7 +206,7 @@ TEST_CASE("functions that throw while the sink stands still end the job when it 
   REQUIRE(job.ok());
   {
     const opens_at_end lets_go(test.stands);
-    until([&] { return thrown > 0; });
+    wait_until([&] { return thrown > 0; });
   }
   const absl::Status done = job->wait();
   CHECK(text_of(done).find("(wet)") != std::string::npos);
