@@ -81,22 +81,66 @@ TEST_CASE("a full interval join gives the same rows with any limit of memory",
   CHECK(evicted > 500);  // Else it shows too little.
 }
 
+namespace {
+
+/// A temporal join of both streams, each record of the right one a version.
+template <class Left, class Right>
+auto as_of(const Left& left, const Right& right, fr::table_options options = {}) {
+  const auto versions =
+      right | fr::key_by(&mark::key) |
+      fr::table("versions", [](const mark& each) { return each.number % 5 == 4; }, options);
+  return left | fr::key_by(&event::key) |
+         fr::temporal_join<fr::join_type::left>(
+             "as of", versions, {.allowed_lateness = ticks_long(5)},
+             [](const event& a, const mark* b) { return meet(&a, b); });
+}
+
+/// How a job ends whose table gets 200 keys, each of them three times; with room for a row or two.
+absl::Status run_with_200_keys(std::size_t keys_max) {
+  auto left = std::make_shared<script<event>>();
+  auto right = std::make_shared<script<mark>>();
+  left->splits = {{}};
+  right->splits.resize(1);
+  for (std::int64_t i = 0; i < 600; ++i) {
+    right->splits[0].push_back(mark{"key " + std::to_string(i % 200), 5 * i, tick(i)});
+  }
+  left->chunk_max = right->chunk_max = 20;
+  fr::run_options options = committing_to(std::make_shared<fr::memory_checkpoint>());
+  options.state.memory_limit = smallest;
+  fr::pipeline p("table");
+  as_of(p.from("left", scripted<event>(left)) | fr::event_time(&event::at, fr::ascending{}),
+        p.from("right", scripted<mark>(right)) | fr::event_time(&mark::at, fr::ascending{}),
+        {.max_keys = keys_max}) |
+      fr::to("rows", keep_rows_in(keeper()));
+  fr::run_summary summary;
+  const absl::Status done = p.run(options, &summary);
+  CHECK(summary.metrics.of("temporal_join", "as of").evicted > 100);
+  return done;
+}
+
+}  // namespace
+
 TEST_CASE("a temporal join gives the same rows with any limit of memory", "[join][memory_limit]") {
   std::uint64_t evicted = 0;
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     evicted +=
         require_same_with_limits(seed, [](const auto& left, const auto& right, const auto& sink) {
-          const auto versions =
-              right | fr::key_by(&mark::key) |
-              fr::table("versions", [](const mark& each) { return each.number % 5 == 0; });
-          const auto joined = left | fr::key_by(&event::key) |
-                              fr::temporal_join<fr::join_type::left>(
-                                  "as of", versions, {.allowed_lateness = ticks_long(5)},
-                                  [](const event& a, const mark* b) { return meet(&a, b); });
+          const auto joined = as_of(left, right);
           joined | sink("rows");
           joined.late_left() | sink("late left");
           joined.late_right() | sink("late right");
         });
   }
   CHECK(evicted > 500);
+}
+
+TEST_CASE("the keys of a table are counted where they are not in memory, each once",
+          "[join][memory_limit]") {
+  const absl::Status enough = run_with_200_keys(200);
+  INFO(enough.ToString());
+  CHECK(enough.ok());
+  const std::string said(run_with_200_keys(199).message());
+  CAPTURE(said);
+  CHECK(said.find("table 'versions' has 200 keys in this task, more than the 199 of .max_keys") !=
+        std::string::npos);
 }
