@@ -1,5 +1,10 @@
 #include "log.hpp"
 
+#include <fmt/format.h>
+
+#include <exception>
+#include <stdexcept>
+
 namespace nexmark {
 
 namespace {
@@ -14,6 +19,12 @@ template <class Event>
 void reserve(column<Event>& column, std::uint64_t count) {
   column.events.reserve(count);
   column.sequences.reserve(count);
+}
+
+void reserve(segment& made, std::uint64_t epochs, kinds wanted) {
+  if (wanted.persons) reserve(made.persons, epochs);
+  if (wanted.auctions) reserve(made.auctions, 3 * epochs);
+  if (wanted.bids) reserve(made.bids, 46 * epochs);
 }
 
 }  // namespace
@@ -46,9 +57,13 @@ segment pregenerate(const log_options& log, std::size_t split, std::size_t split
   segment made;
   // A little more than its share, so that columns do not grow to twice of what they need.
   const std::uint64_t share = log.events / splits + log.events / splits / 16 + epoch_events;
-  if (wanted.persons) reserve(made.persons, share / 50 + 1);
-  if (wanted.auctions) reserve(made.auctions, share * 3 / 50 + 1);
-  if (wanted.bids) reserve(made.bids, share * 46 / 50 + 1);
+  try {
+    reserve(made, share / epoch_events + 1, wanted);
+  } catch (const std::exception&) {
+    throw std::length_error(fmt::format(
+        "--events: {} do not fit into memory before anything runs; give fewer, or --mode inline",
+        log.events));
+  }
   std::uint64_t next = split;
   made.append(generator(log), next, log.events, splits, wanted);
   return made;

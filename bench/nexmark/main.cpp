@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,7 +30,8 @@ using namespace nexmark;
 /// way.
 struct arguments {
   std::string queries = "all", events = "1000000", rate = "10000", seed = "0", group = "1";
-  std::string parallelism = "1", repeat = "3", mode = "inline", checkpoint, every;
+  std::string parallelism = "1", repeat = "3", mode = "inline", every;
+  std::optional<std::string> checkpoint;
   bool check = false, json = false;
 };
 
@@ -85,9 +87,12 @@ measure_options options_of(const arguments& given) {
   }
   options.pregenerated = given.mode == "pre";
   options.check = given.check;
-  options.checkpoint = given.checkpoint;
+  if (given.checkpoint && given.checkpoint->empty()) {
+    throw std::invalid_argument("--checkpoint: found '', wanted a directory");
+  }
+  options.checkpoint = given.checkpoint.value_or("");
   if (!given.every.empty()) {
-    if (given.checkpoint.empty()) {
+    if (!given.checkpoint) {
       throw std::invalid_argument("--every: it needs a --checkpoint directory");
     }
     const auto every = fr::parse_duration(given.every);

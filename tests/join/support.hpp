@@ -114,6 +114,8 @@ struct join_way {
   std::size_t crash_after = 0;  ///< Records of each side; 0: never.
   std::size_t parallelism = 1;
   std::uint64_t seed = 0;
+  /// Every other run, from the first on, has this limit of memory and one task more. 0: none has.
+  std::size_t memory_limit = 0;
 };
 
 inline std::vector<join_way> join_ways(std::mt19937_64& random) {
@@ -129,6 +131,7 @@ struct join_outcome {
   std::map<std::string, rows_of_text> sinks;
   std::uint64_t late = 0;
   std::uint64_t state_left = 0;
+  std::uint64_t evicted = 0;  ///< In the last run.
   std::vector<std::string> unpromised;
 };
 
@@ -153,9 +156,14 @@ join_outcome run_join(const join_logs& logs, const join_way& how, const Compose&
       left->crash_after = how.crash_after + static_cast<std::size_t>(runs) / 4;
       right->crash_after = left->crash_after;
     }
-    run_options options = how.crash_after > 0 ? committing_to(commits) : run_options{};
+    const bool commits_at_all = how.crash_after > 0 || how.memory_limit > 0;
+    run_options options = commits_at_all ? committing_to(commits) : run_options{};
     options.parallelism = how.parallelism;
-    if (how.parallelism > 1) options.scheduler = simulation(random());
+    if (how.memory_limit > 0 && runs % 2 == 0) {
+      options.state.memory_limit = how.memory_limit;
+      ++options.parallelism;
+    }
+    if (options.parallelism > 1) options.scheduler = simulation(random());
     pipeline p("join");
     const auto sink = [&kept](const std::string& name) {
       auto& rows = kept[name];
@@ -178,6 +186,7 @@ join_outcome run_join(const join_logs& logs, const join_way& how, const Compose&
       if (each.place.find("join") == std::string::npos) continue;
       found.late += each.late;
       found.state_left += each.state_entries;
+      found.evicted += each.evicted;
     }
     found.unpromised = summary.unpromised;
     return found;

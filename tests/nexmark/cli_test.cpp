@@ -40,7 +40,16 @@ TEST_CASE("nexmark refuses what it cannot mean, by the option's name", "[nexmark
   check_refused({"--checkpoint", "x", "--every", "soon"},
                 "--every: 'soon' is no positive duration");
   check_refused({"--checkpoint", "x", "--every", "0s"}, "--every: '0s' is no positive duration");
+  check_refused({"--checkpoint", ""}, "--checkpoint: found '', wanted a directory");
   check_refused({"--speed", "9"}, "--speed");
+}
+
+TEST_CASE("nexmark refuses a log that memory cannot hold, instead of running out of it",
+          "[nexmark][cli]") {
+  for (const char* events : {"1000000000000000000", "9000000000000000000"}) {
+    check_refused({"--query", "q0", "--mode", "pre", "--rate", "1000000000", "--events", events},
+                  "do not fit into memory before anything runs; give fewer, or --mode inline");
+  }
 }
 
 TEST_CASE("nexmark refuses the checkpoint of another log", "[nexmark][cli]") {
@@ -54,5 +63,6 @@ TEST_CASE("nexmark refuses the checkpoint of another log", "[nexmark][cli]") {
   INFO(again.errors);
   REQUIRE(again.exit_code == 0);
   CHECK(answers_in(again.errors) == answers_in(first.errors));
+  CHECK(answers_in(first.errors).size() == 1);
   check_refused(asked + arguments{"--seed", "1"}, "seed=");
 }

@@ -96,6 +96,12 @@ struct within_interval {
     return interval.lower == duration::min() ? timestamp_max
                                              : saturating_subtract(at, interval.lower);
   }
+  bool is_out_of_time_for_left(timestamp at, const auto&) const {
+    return interval.upper < duration{0} && at < saturating_subtract(timestamp_min, interval.upper);
+  }
+  bool is_out_of_time_for_right(timestamp at) const {
+    return interval.lower > duration{0} && at < timestamp_min + interval.lower;
+  }
   bool late_left(timestamp, timestamp from, timestamp last) const {
     return from > saturating_subtract(last, interval.lower);
   }
@@ -118,6 +124,12 @@ struct within_own_interval {
   }
   timestamp last_of_right(timestamp at, const auto&) const {
     return saturating_subtract(at, lower);
+  }
+  bool is_out_of_time_for_left(timestamp, const auto& record) const {
+    return upper_exclusive && std::invoke(end, record) == timestamp_min;
+  }
+  bool is_out_of_time_for_right(timestamp at) const {
+    return lower > duration{0} && at < timestamp_min + lower;
   }
   bool late_left(timestamp at, timestamp from, timestamp last) const {
     const timestamp latest = saturating_subtract(last, lower);

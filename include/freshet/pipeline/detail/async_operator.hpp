@@ -5,7 +5,8 @@
 // may be sent: at the head of the queue, or, unordered, when no border stands before it. A barrier
 // does not wait: what is in the queue is part of the snapshot, and asked for again after a restore.
 // Watermarks wait for the records before them, so that what was promised holds after a restore,
-// too.
+// too. Rows tell their entry frontier only where they are behind it: nobody may ask for more across
+// this operator (`graph::want_entry_frontiers`), and what another branch asks for is not passed on.
 //
 // Everything happens in the task's thread but the answers, which come through an `answer_box`. The
 // clock is the task's, so that tests move it. Memory: the queue, of `capacity` records and what one
@@ -43,17 +44,15 @@ namespace freshet::detail {
 /// A record that had no answer at the barrier.
 template <class T>
 struct unanswered_record {
-  std::optional<timestamp> at;              ///< Where records have event times.
-  std::optional<timestamp> entry_frontier;  ///< Where it is known.
-  bool behind = false;                      ///< `at` lies before it.
+  std::optional<timestamp> at;      ///< Where records have event times.
+  std::optional<timestamp> behind;  ///< The entry frontier, where `at` lies before it.
   std::uint64_t sequence = 0;
   std::uint32_t split = 0;
   std::uint32_t fanout = 0;
   T value{};
 
   position where() const { return {sequence, split, fanout}; }
-  BOOST_DESCRIBE_CLASS(unanswered_record, (),
-                       (at, entry_frontier, behind, sequence, split, fanout, value), (), ())
+  BOOST_DESCRIBE_CLASS(unanswered_record, (), (at, behind, sequence, split, fanout, value), (), ())
 };
 
 template <class T>
@@ -176,10 +175,8 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
     for (std::size_t row = 0; row < rows.size(); ++row) {
       unanswered_record<T> fresh;
       if (!rows.times.empty()) fresh.at = rows.times[row];
-      if (!rows.entry_frontiers.empty()) fresh.entry_frontier = rows.entry_frontiers[row];
       if (cursor < rows.behind.size() && rows.behind[cursor].row == row) {
-        fresh.entry_frontier = rows.behind[cursor++].entry_frontier;
-        fresh.behind = true;
+        fresh.behind = rows.behind[cursor++].entry_frontier;
       }
       fresh.sequence = rows.positions[row].sequence;
       fresh.split = rows.positions[row].split;
@@ -187,7 +184,6 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
       fresh.value = rows.values[row];
       enqueue(std::move(fresh));
     }
-    frontiers_ = !rows.entry_frontiers.empty();
     work();
   }
 
@@ -253,6 +249,14 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
     }
   }
 
+  void remember(const entry& each, const Answer& answer, timestamp now) {
+    try {
+      cache_.put(each.record.value, answer, now);
+    } catch (...) {
+      fail_in_user_function(this->context().place, each.record.where());
+    }
+  }
+
   void ask(std::uint64_t number, timestamp now) {
     entry& each = at(number);
     ++each.attempts;
@@ -287,7 +291,7 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
       }
       close(number);
       breaker_.succeeded();
-      cache_.put(at(number).record.value, *each.what, now);
+      remember(at(number), *each.what, now);
       settle(number, *each.what);
     }
     operator_counters::add(this->context().counters->ignored, box_->take_ignored());
@@ -304,7 +308,7 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
     close(number);
     entry& each = at(number);
     const bool tried = std::exchange(each.tries, false);
-    const bool transient = options_.retry_when(why);
+    const bool transient = is_transient(each, why);
     if (transient) {
       breaker_.failed(now, tried);
     } else {
@@ -329,6 +333,14 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
                                  {}});
     dead_rows_.positions.push_back(each.record.where());
     leave(each);
+  }
+
+  bool is_transient(const entry& each, const absl::Status& why) {
+    try {
+      return options_.retry_when(why);
+    } catch (...) {
+      fail_in_user_function(this->context().place, each.record.where());
+    }
   }
 
   void settle(std::uint64_t number, const Answer& answer) {
@@ -373,10 +385,7 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
       fail_in_user_function(this->context().place, record.where());
     }
     const auto row = static_cast<std::uint32_t>(rows_.size() - 1);
-    if (record.behind) {
-      rows_.behind.push_back({row, *record.entry_frontier});
-    }
-    if (frontiers_) rows_.entry_frontiers.push_back(record.entry_frontier.value_or(*record.at));
+    if (record.behind) rows_.behind.push_back({row, *record.behind});
     if (record.at) rows_.times.push_back(*record.at);
     rows_.positions.push_back(record.where());
     leave(each);
@@ -417,7 +426,6 @@ class async_operator final : public unary_operator<T, Out>, public outside_work 
   std::set<std::pair<timestamp, std::uint64_t>> due_;
   std::unordered_map<std::uint64_t, std::uint64_t> open_;  ///< Questions, and who asked.
   std::uint64_t questions_ = 0;
-  bool frontiers_ = false;  ///< Rows carry their entry frontiers.
   timestamp watermark_ = timestamp_min;
   batch<Out> rows_;
   outlet<dead_letter> dead_;

@@ -31,6 +31,9 @@ namespace freshet::detail {
 ///   one
 ///                                                          that entered so late, although it would
 ///                                                          match something had it been on time;
+///   is_out_of_time_for_left(at, record), is_out_of_time_for_right(at)
+///                    whether all that a record could match lies before the first moment of time,
+///                    to which its last moment is clamped;
 ///   unique           on which sides no two records have one key;
 ///   left_is_ordered  whether the last moments of left records are in the order of event times, as
 ///                    those of right ones always are.
@@ -70,6 +73,10 @@ class pairing {
     waiting_record<T> fresh = of_log<Left>(record, context);
     if (rule_late<Left>(fresh)) {
       emit_late(one, context);
+      return;
+    }
+    if (is_out_of_time<Left>(fresh.at, record)) {
+      if constexpr (has_own_row<Left>) emit_alone<Left>(fresh, record, context);
       return;
     }
     const timestamp watermark = context.watermark();
@@ -125,6 +132,15 @@ class pairing {
       return rule_.late_left(fresh.at, fresh.from, fresh.last);
     } else {
       return rule_.late_right(fresh.at, fresh.from, fresh.last);
+    }
+  }
+
+  template <bool Left, class T>
+  bool is_out_of_time(timestamp at, const T& record) const {
+    if constexpr (Left) {
+      return rule_.is_out_of_time_for_left(at, record);
+    } else {
+      return rule_.is_out_of_time_for_right(at);
     }
   }
 

@@ -555,6 +555,7 @@ class process_operator final : public pausable_operator<T, Out> {
       const std::size_t gone = table_.evict_some(
           hand_, looked_at_once, std::min(table_.size() - wanted, dropped_at_once),
           [this](std::uint64_t hash, const key&, const slot&) { cold_->note_dropped(hash); });
+      cold_held_ += gone;
       this->context().counters->add(this->context().counters->evicted, gone);
       dropped_ += gone;
       if (gone > 0) has_read_back_ = false;
@@ -626,6 +627,7 @@ class process_operator final : public pausable_operator<T, Out> {
                   });
                   table_.insert_stored(hash, std::move(*of), std::move(kept));
                   cold_->note_read_back(hash);
+                  --cold_held_;
                   counters.add(counters.cold_read, 1);
                 });
   }
@@ -664,7 +666,7 @@ class process_operator final : public pausable_operator<T, Out> {
   std::uint64_t entered_before_ = 0;  ///< Rows that had come into memory by the last snapshot.
   bool has_read_back_ = false;        ///< The keys of the batch at work are in memory.
   std::uint64_t erased_bytes_ = 0;    ///< What is known of erased keys.
-  std::uint64_t cold_held_ = 0;       ///< Rows that are not in memory, as of the last batch.
+  std::uint64_t cold_held_ = 0;       ///< Rows that are not in memory.
   broadcast_inlet broadcast_;
   timestamp before_moment_ = timestamp_min;  ///< What was promised before the current moment.
   std::size_t barriers_ = 0;
