@@ -443,10 +443,7 @@ std::string check_rarity(const rarity_options& options) {
     return "neither .rate nor .per_second is given, but one must decide; give .rate a share of the "
            "records such as 0.4, or .per_second a number of records";
   }
-  if (options.rate && !share(*options.rate)) {
-    return fmt::format("rate {} is not in (0, 1]; give .rate a share of the records such as 0.4",
-                       *options.rate);
-  }
+  if (options.rate && !check_rate(*options.rate).empty()) return check_rate(*options.rate);
   if (options.per_second && !(*options.per_second > 0 && std::isfinite(*options.per_second))) {
     return fmt::format(
         "per_second {} is not a positive number; give .per_second the records to "
