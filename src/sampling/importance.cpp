@@ -69,7 +69,7 @@ void enter_importance(const importance_options& options, importance_state& state
     for (std::size_t i = 0; i < before.size(); ++i) {
       const score_share share = grown(state.scores[i], decay, state.counts.scores[i]);
       add_to(all, share);
-      const std::size_t row = row_of(state.table, before[i]);
+      const std::size_t row = rarity_row(state.table, before[i]);
       add_to(row < scores.size() ? scores[row] : pool, share);
     }
     state.scores = std::move(scores);

@@ -344,7 +344,7 @@ void add_pick(const rarity_options& options, std::vector<rarity_pick>& picks,
 
 }  // namespace
 
-std::size_t row_of(const rarity_table& table, std::uint64_t category) {
+std::size_t rarity_row(const rarity_table& table, std::uint64_t category) {
   const std::size_t row = first_not_below(table.categories, category);
   return row < table.categories.size() && table.categories[row] == category
              ? row
@@ -396,7 +396,7 @@ void enter_rarity(const rarity_options& options, rarity_table& table, rarity_cou
 
 std::size_t count_rarity(const rarity_options& options, const rarity_table& table,
                          rarity_counts& counts, std::uint64_t category, std::uint64_t hash) {
-  const std::size_t row = row_of(table, category);
+  const std::size_t row = rarity_row(table, category);
   if (row < table.categories.size()) {
     ++counts.seen[row];
   } else {

@@ -177,6 +177,26 @@ TEST_CASE("a stratified sample of a pipeline stands for all of its records",
   }
 }
 
+TEST_CASE("a reservoir keeps k of each epoch, the records before any watermark among the first",
+          "[pipeline][sampling]") {
+  // A record's entry frontier is 5 ticks behind the record before it:
+  //   -9     -8 .. -5    16    31   32 .. 35    36 .. 39      records
+  //   none  -14 .. -11  -10    11   26 .. 29    30 .. 33      entry frontiers
+  //   \______ -2 _____/   -1    1       2           3         epochs of 10 ticks
+  std::vector<event> split;
+  for (const std::int64_t at : {-9, -8, -7, -6, -5, 16, 31, 32, 33, 34, 35, 36, 37, 38, 39}) {
+    split.push_back({"a", at, tick(at)});
+  }
+  auto rows = keeper();
+  fr::pipeline p("p");
+  p.from("events", scripted<event>(script_of({split}))) |
+      fr::event_time(&event::at, fr::bounded_disorder{ticks_long(5)}) |
+      fr::sample("s", fr::reservoir{.k = 3, .epoch = ticks_long(10)}) |
+      fr::to("", keep_rows_in(rows));
+  (void)run_to_end(p);
+  CHECK(rows->published == 3 + 1 + 1 + 3 + 3);
+}
+
 TEST_CASE("samplers without memory need no event times, ranking samplers do",
           "[pipeline][sampling]") {
   const auto from = script_of({events_at({1, 2, 3})});

@@ -144,8 +144,9 @@ TEST_CASE("a score of the mean keeps the category's probability, and others are 
   };
   for (const std::uint64_t category : {0U, 1U}) {
     const double p = probability(category, 2);
-    CHECK(p == Approx(state.table.shares[fr::detail::row_of(state.table, fr::stable_hash(category))]
-                          .probability));
+    CHECK(p ==
+          Approx(state.table.shares[fr::detail::rarity_row(state.table, fr::stable_hash(category))]
+                     .probability));
     CHECK(probability(category, 0) == Approx(0.3 * p).epsilon(1e-3));
     CHECK(probability(category, 4) == Approx(std::min(1.0, 1.7 * p)).epsilon(1e-3));
     CHECK(probability(category, 1e300) == Approx(std::min(1.0, 5 * p)));

@@ -58,7 +58,8 @@ struct ranked_total {
 /// - `rank(value, where)` depends on the record, its position, and the description alone.
 /// - `decide(value, total)` says with which probability a kept record was kept, knowing what became
 ///   of its stratum; in (0, 1]. `keep` is not asked for.
-/// - `capacity()`, and `epoch_length()`: positive, see `epoch_number`.
+/// - `capacity()`, and `epoch_length()`: positive, see `epoch_number`. Records that came before
+///   their split had any watermark belong to the first epoch that has others.
 /// - `category_of`, `describe`, `check`: as in `sampler_of`. `check` comes before all others.
 ///
 /// `check_sampler` in testing/sampler_contract.hpp tests all of this.

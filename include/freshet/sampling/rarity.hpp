@@ -131,9 +131,9 @@ void merge_rarity(const rarity_options& options, rarity_counts& into, const rari
 double rarity_decay(const rarity_options& options, const rarity_table& table);
 
 /// The row of a category in the table; the number of rows where it is in the pool.
-std::size_t row_of(const rarity_table& table, std::uint64_t category);
+std::size_t rarity_row(const rarity_table& table, std::uint64_t category);
 
-/// Counts a record, whose position and seed have this hash. \return `row_of` its category.
+/// Counts a record, whose position and seed have this hash. \return `rarity_row` its category.
 std::size_t count_rarity(const rarity_options& options, const rarity_table& table,
                          rarity_counts& counts, std::uint64_t category, std::uint64_t hash);
 

@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -100,13 +101,14 @@ class ranking_sample_operator final : public pausable_operator<T, sampled<T>> {
   bool move_to(timestamp frontier) override {
     if (!send_ended()) return false;
     if (!has_ended(frontier)) return true;
-    end(state_.epochs.begin()->second);
-    state_.epochs.erase(state_.epochs.begin());
+    ranked_epoch<T> ended = take_first();
+    end(ended);
     return send_ended() && !has_ended(frontier);
   }
 
   timestamp promised_at(timestamp frontier) const override {
     if (frontier == timestamp_max) return frontier;
+    if (holds_first_of_all()) return timestamp_min;
     return epoch_begin(epoch_number(frontier, length_), length_);
   }
 
@@ -121,11 +123,25 @@ class ranking_sample_operator final : public pausable_operator<T, sampled<T>> {
     return *last_;
   }
 
+  /// Whether there are records that came before any watermark. They are few, and no time passes
+  /// between them and the next: so they belong to the first epoch that has records.
+  bool holds_first_of_all() const {
+    return !state_.epochs.empty() && state_.epochs.begin()->first == epoch_before_all;
+  }
+
   /// Whether the first of the epochs ends at `frontier`. Where time ends, the last epoch does, too.
   bool has_ended(timestamp frontier) const {
-    return !state_.epochs.empty() &&
-           (frontier == timestamp_max ||
-            state_.epochs.begin()->first < epoch_number(frontier, length_));
+    if (frontier == timestamp_max) return !state_.epochs.empty();
+    const auto first = std::next(state_.epochs.begin(), holds_first_of_all() ? 1 : 0);
+    return first != state_.epochs.end() && first->first < epoch_number(frontier, length_);
+  }
+
+  ranked_epoch<T> take_first() {
+    const bool joins = holds_first_of_all() && state_.epochs.size() > 1;
+    ranked_epoch<T> first = std::move(state_.epochs.extract(state_.epochs.begin()).mapped());
+    if (!joins) return first;
+    state_.epochs.begin()->second.merge(capacity_, std::move(first));
+    return take_first();
   }
 
   /// Makes the rows of an epoch that has ended.
