@@ -60,12 +60,12 @@ struct tracked {
 };
 
 /// The old table's categories with their counts of the epoch that ends.
-std::vector<tracked> count_in(const rarity_state& state, double decay, double recent_decay) {
-  const rarity_table& table = state.table;
+std::vector<tracked> count_in(const rarity_table& table, const rarity_counts& counts, double decay,
+                              double recent_decay) {
   std::vector<tracked> all;
-  all.reserve(table.categories.size() + state.counts.picks.size());
+  all.reserve(table.categories.size() + counts.picks.size());
   for (std::size_t i = 0; i < table.categories.size(); ++i) {
-    const auto seen = static_cast<double>(state.counts.seen[i]);
+    const auto seen = static_cast<double>(counts.seen[i]);
     all.push_back({table.categories[i], table.shares[i].frequency * decay + seen,
                    table.shares[i].recent * recent_decay + seen, true});
   }
@@ -280,18 +280,18 @@ double records_of(const rarity_counts& counts) {
 }
 
 /// Turns the counts of the epoch that ends into frequencies, traffic, and carry.
-void add_counts(const rarity_options& options, rarity_state& state, double records) {
-  rarity_table& table = state.table;
+void add_counts(const rarity_options& options, rarity_table& table, const rarity_counts& counts,
+                double records) {
   const std::int64_t ended = table.epoch;
   const double epochs = age_of(table, ended) + 1;
-  const double decay = std::exp2(-half_lives(options, epochs));
+  const double decay = rarity_decay(options, table);
   const double recent_decay = std::exp2(-epochs);
 
-  std::vector<tracked> all = count_in(state, decay, recent_decay);
-  const auto pooled = static_cast<double>(state.counts.pooled);
+  std::vector<tracked> all = count_in(table, counts, decay, recent_decay);
+  const auto pooled = static_cast<double>(counts.pooled);
   table.pool.frequency = table.pool.frequency * decay + pooled;
   table.pool.recent = table.pool.recent * recent_decay + pooled;
-  find_newcomers(state.counts, table.pool, all);
+  find_newcomers(counts, table.pool, all);
   drop_light(options, ended, table.pool, all);
   table.categories.clear();
   table.shares.clear();
@@ -310,7 +310,7 @@ void add_counts(const rarity_options& options, rarity_state& state, double recor
   if (ended != epoch_before_all) table.counted_until = ended + 1;
   table.epoch = ended + 1;
   if (had_budget) {
-    table.carry += static_cast<double>(state.counts.kept) - budget_of(options, records);
+    table.carry += static_cast<double>(counts.kept) - budget_of(options, records);
     table.carry = bounded_carry(options, table);
   }
 }
@@ -344,6 +344,13 @@ void add_pick(const rarity_options& options, std::vector<rarity_pick>& picks,
 
 }  // namespace
 
+std::size_t rarity_row(const rarity_table& table, std::uint64_t category) {
+  const std::size_t row = first_not_below(table.categories, category);
+  return row < table.categories.size() && table.categories[row] == category
+             ? row
+             : table.categories.size();
+}
+
 double solve_kappa(const std::vector<rarity_term>& terms, double floor, double target) {
   const auto kept = [&](double kappa) {
     double sum = 0;
@@ -364,44 +371,50 @@ double solve_kappa(const std::vector<rarity_term>& terms, double floor, double t
   return high;
 }
 
-rarity_state start_rarity(const rarity_options& options) {
-  rarity_state state;
-  set_uniform(options, state.table);
-  return state;
+rarity_table start_rarity(const rarity_options& options) {
+  rarity_table table;
+  set_uniform(options, table);
+  return table;
 }
 
-void enter_rarity(const rarity_options& options, rarity_state& state, std::int64_t epoch) {
-  rarity_table& table = state.table;
+double rarity_decay(const rarity_options& options, const rarity_table& table) {
+  return std::exp2(-half_lives(options, age_of(table, table.epoch) + 1));
+}
+
+void enter_rarity(const rarity_options& options, rarity_table& table, rarity_counts& counts,
+                  std::int64_t epoch) {
   if (epoch <= table.epoch) return;
   // Counts are only aged when there are new ones to add, always from where they stood: so it makes
   // no difference, not even in the last bit, which of the epochs without records were entered.
-  const double records = records_of(state.counts);
-  if (records > 0) add_counts(options, state, records);
+  const double records = records_of(counts);
+  if (records > 0) add_counts(options, table, counts, records);
   table.epoch = epoch;
   set_probabilities(options, table);
-  state.counts = rarity_counts{};
-  state.counts.seen.resize(table.categories.size());
+  counts = rarity_counts{};
+  counts.seen.resize(table.categories.size());
 }
 
-sample_decision decide_rarity(const rarity_options& options, rarity_state& state,
-                              std::uint64_t category, const position& where) {
-  const std::uint64_t hash = record_hash(options.seed, where);
-  const std::vector<std::uint64_t>& categories = state.table.categories;
-  const std::size_t row = first_not_below(categories, category);
-  const rarity_share* share = &state.table.pool;
-  if (row < categories.size() && categories[row] == category) {
-    share = &state.table.shares[row];
-    ++state.counts.seen[row];
+std::size_t count_rarity(const rarity_options& options, const rarity_table& table,
+                         rarity_counts& counts, std::uint64_t category, std::uint64_t hash) {
+  const std::size_t row = rarity_row(table, category);
+  if (row < table.categories.size()) {
+    ++counts.seen[row];
   } else {
-    ++state.counts.pooled;
+    ++counts.pooled;
     // A hash of its own, so that the records picked are not the records kept.
-    add_pick(options, state.counts.picks, {mix_bits(hash ^ pick_salt), category});
+    add_pick(options, counts.picks, {mix_bits(hash ^ pick_salt), category});
   }
+  return row;
+}
+
+sample_decision decide_rarity(const rarity_table& table, rarity_counts& counts, std::size_t row,
+                              std::uint64_t hash, double factor) {
+  const rarity_share& share = row < table.shares.size() ? table.shares[row] : table.pool;
   sample_decision decision;
-  decision.probability = share->probability;
-  decision.log_odds = share->log_odds;
-  decision.keep = unit_interval(hash) < share->probability;
-  state.counts.kept += decision.keep ? 1 : 0;
+  decision.probability = std::min(1.0, share.probability * factor);
+  decision.log_odds = share.log_odds;
+  decision.keep = unit_interval(hash) < decision.probability;
+  counts.kept += decision.keep ? 1 : 0;
   return decision;
 }
 
@@ -413,9 +426,8 @@ void merge_rarity(const rarity_options& options, rarity_counts& into, const rari
   for (const rarity_pick& pick : from.picks) add_pick(options, into.picks, pick);
 }
 
-bool valid_rarity(const rarity_options& options, const rarity_state& state) {
-  const rarity_table& table = state.table;
-  const rarity_counts& counts = state.counts;
+bool valid_rarity(const rarity_options& options, const rarity_table& table,
+                  const rarity_counts& counts) {
   const auto amount = [](double number) { return std::isfinite(number) && number >= 0; };
   const auto share = [&](const rarity_share& each) {
     return amount(each.frequency) && amount(each.recent) && each.probability > 0 &&
@@ -443,10 +455,7 @@ std::string check_rarity(const rarity_options& options) {
     return "neither .rate nor .per_second is given, but one must decide; give .rate a share of the "
            "records such as 0.4, or .per_second a number of records";
   }
-  if (options.rate && !share(*options.rate)) {
-    return fmt::format("rate {} is not in (0, 1]; give .rate a share of the records such as 0.4",
-                       *options.rate);
-  }
+  if (options.rate && !check_rate(*options.rate).empty()) return check_rate(*options.rate);
   if (options.per_second && !(*options.per_second > 0 && std::isfinite(*options.per_second))) {
     return fmt::format(
         "per_second {} is not a positive number; give .per_second the records to "

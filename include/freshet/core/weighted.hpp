@@ -1,8 +1,9 @@
 // Sampled rows: a record that a sampler kept, and with which probability it was kept.
 //
-// Plain values. The probability was fixed before the record was looked at (from records of earlier
-// epochs only), which is what makes weighted sums over kept rows unbiased. Event time and order key
-// are those of the record. One row owns its value and a short text, which rarely allocates.
+// Plain values. The probability does not depend on what became of the record itself: it was fixed
+// before (from records of earlier epochs only), or follows from the other records of the epoch.
+// That is what makes weighted sums over kept rows unbiased. Event time and order key are those of
+// the record. One row owns its value and a short text, which rarely allocates.
 #pragma once
 
 #include <freshet/core/columns.hpp>

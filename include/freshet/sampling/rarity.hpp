@@ -120,12 +120,26 @@ namespace detail {
 // The sampler on category hashes; sampling/rarity.cpp explains each step.
 std::string check_rarity(const rarity_options& options);
 std::string describe_rarity(const rarity_options& options);
-rarity_state start_rarity(const rarity_options& options);
-bool valid_rarity(const rarity_options& options, const rarity_state& state);
-void enter_rarity(const rarity_options& options, rarity_state& state, std::int64_t epoch);
-sample_decision decide_rarity(const rarity_options& options, rarity_state& state,
-                              std::uint64_t category, const position& where);
+rarity_table start_rarity(const rarity_options& options);
+bool valid_rarity(const rarity_options& options, const rarity_table& table,
+                  const rarity_counts& counts);
+void enter_rarity(const rarity_options& options, rarity_table& table, rarity_counts& counts,
+                  std::int64_t epoch);
 void merge_rarity(const rarity_options& options, rarity_counts& into, const rarity_counts& from);
+
+/// By what frequencies shrink when the counts of the table's epoch are added to them.
+double rarity_decay(const rarity_options& options, const rarity_table& table);
+
+/// The row of a category in the table; the number of rows where it is in the pool.
+std::size_t rarity_row(const rarity_table& table, std::uint64_t category);
+
+/// Counts a record, whose position and seed have this hash. \return `rarity_row` its category.
+std::size_t count_rarity(const rarity_options& options, const rarity_table& table,
+                         rarity_counts& counts, std::uint64_t category, std::uint64_t hash);
+
+/// Judges a counted record: with its row's probability times `factor`, at most 1.
+sample_decision decide_rarity(const rarity_table& table, rarity_counts& counts, std::size_t row,
+                              std::uint64_t hash, double factor);
 
 /// One term of the budget: `load` records are expected, of which clip(kappa * shape, floor, 1) are
 /// kept.
@@ -156,8 +170,10 @@ class rarity_sampler {
   const rarity_options& options() const { return options_; }
   const Category& category() const { return category_; }
 
-  state start() const { return detail::start_rarity(options_); }
-  bool valid(const state& restored) const { return detail::valid_rarity(options_, restored); }
+  state start() const { return {detail::start_rarity(options_), {}}; }
+  bool valid(const state& restored) const {
+    return detail::valid_rarity(options_, restored.table, restored.counts);
+  }
   std::int64_t epoch_of(timestamp entry_frontier) const {
     return epoch_number(entry_frontier, options_.epoch_length());
   }
@@ -166,14 +182,16 @@ class rarity_sampler {
   }
   /// \cost O(categories * log categories).
   void enter(state& known, std::int64_t epoch) const {
-    detail::enter_rarity(options_, known, epoch);
+    detail::enter_rarity(options_, known.table, known.counts, epoch);
   }
   /// \cost O(log categories).
   template <class T>
     requires category_value<std::invoke_result_t<const Category&, const T&>>
   sample_decision decide(state& known, const T& value, const position& where) const {
-    return detail::decide_rarity(options_, known, stable_hash(std::invoke(category_, value)),
-                                 where);
+    const std::uint64_t hash = record_hash(options_.seed, where);
+    const std::size_t row = detail::count_rarity(options_, known.table, known.counts,
+                                                 stable_hash(std::invoke(category_, value)), hash);
+    return detail::decide_rarity(known.table, known.counts, row, hash, 1);
   }
   counts& counts_of(state& known) const { return known.counts; }
   /// \pre Both were counted against equal tables.

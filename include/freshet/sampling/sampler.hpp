@@ -1,11 +1,12 @@
 // Samplers: which records to keep, and with which probability; what an author of one must offer.
 //
-// A sampler is an immutable description. What it learns is a state value that the engine owns and
-// checkpoints. Event time is cut into *epochs* by the records' entry frontiers, so epochs are a
-// function of the log: the probabilities of an epoch depend on records of earlier epochs only, and
-// a record is kept or not by a hash of its position. Neither the order of records inside an epoch,
-// nor the batch size, nor the number of workers can change which records are kept. Nothing here is
-// thread-safe by itself; states are bounded by what the description says.
+// A sampler is an immutable description. The simplest kind judges each record by itself
+// (`memoryless_sampler_of`); the kind described here learns. What it learns is a state value that
+// the engine owns and checkpoints. Event time is cut into *epochs* by the records' entry frontiers,
+// so epochs are a function of the log: the probabilities of an epoch depend on records of earlier
+// epochs only, and a record is kept or not by a hash of its position. Neither the order of records
+// inside an epoch, nor the batch size, nor the number of workers can change which records are kept.
+// Nothing here is thread-safe by itself; states are bounded by what the description says.
 #pragma once
 
 #include <freshet/core/detail/optional.hpp>
@@ -76,7 +77,8 @@ constexpr double unit_interval(std::uint64_t hash) {
   return static_cast<double>(hash >> 11) * 0x1p-53;
 }
 
-/// What a type must offer to be used in `sample("name", ...)` on records of type `T`.
+/// What a sampler that learns must offer to be used in `sample("name", ...)` on records of type
+/// `T`.
 ///
 /// - `state`: default-constructible, copyable, checkpointable. `start()` makes the first one.
 ///   `valid(state)` is false for a state that `start` and what follows cannot produce; the engine
@@ -119,9 +121,30 @@ concept sampler_of =
       { sampler.check() } -> std::convertible_to<std::string>;
     };
 
-/// The row for a kept record.
+/// A sampler without memory: the record alone decides. It needs no epochs, no event times, and no
+/// state, and judges in parallel wherever the records are.
+///
+/// - `decide(value, where)` depends on the record, its position, and the description alone.
+/// - `category_of`, `describe`, `check`: as in `sampler_of`.
+///
+/// A third kind waits until its epoch has ended: see `ranking_sampler_of` in sampling/ranking.hpp.
+template <class S, class T>
+concept memoryless_sampler_of = std::copy_constructible<S> &&
+                                requires(const S& sampler, const T& value, const position& where) {
+                                  { sampler.decide(value, where) } -> std::same_as<sample_decision>;
+                                  {
+                                    sampler.category_of(value)
+                                  } -> std::convertible_to<std::string>;
+                                  { sampler.describe() } -> std::convertible_to<std::string>;
+                                  { sampler.check() } -> std::convertible_to<std::string>;
+                                };
+
+/// The row for a kept record, whatever kind of sampler kept it.
 /// \pre `decision` is the sampler's own about `value`.
-template <class T, sampler_of<T> Sampler>
+template <class T, class Sampler>
+  requires requires(const Sampler& sampler, const T& value) {
+    { sampler.category_of(value) } -> std::convertible_to<std::string>;
+  }
 sampled<T> make_sampled(const Sampler& sampler, T value, const sample_decision& decision) {
   sampled<T> row;
   row.probability = decision.probability;
@@ -135,6 +158,9 @@ sampled<T> make_sampled(const Sampler& sampler, T value, const sample_decision& 
 // --- Categories ---------------------------------------------------------------------------------
 
 namespace detail {
+
+/// What `check()` says about a rate: empty when it is in (0, 1].
+std::string check_rate(double rate);
 
 std::string number_text(std::int64_t number);
 std::string number_text(std::uint64_t number);

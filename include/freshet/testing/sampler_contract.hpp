@@ -7,7 +7,10 @@
 #pragma once
 
 #include <freshet/core/codec.hpp>
+#include <freshet/sampling/ranking.hpp>
 #include <freshet/sampling/sampler.hpp>
+#include <freshet/testing/detail/sampler_kinds.hpp>
+#include <freshet/testing/sampler_check_options.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -20,14 +23,6 @@
 #include <vector>
 
 namespace freshet {
-
-/// How long `check_sampler` tries.
-struct sampler_check_options {
-  std::uint64_t seed = 1;  ///< Of the first case; the others count up from it.
-  std::size_t cases = 20;
-  std::size_t epochs = 20;  ///< Epochs with records in each case; some between have none.
-  std::size_t records_per_epoch = 100;  ///< At most.
-};
 
 namespace detail {
 
@@ -248,38 +243,53 @@ class sampler_case {
 
 }  // namespace detail
 
-/// Tests a sampler against everything that `sampler_of` promises, on random records, positions, and
-/// epochs: probabilities in (0, 1]; decisions that do not depend on the order within an epoch, on
-/// other records of the epoch, on a restore in between, or on how records were divided among 2 to 8
-/// workers; and weighted counts without bias.
+/// Tests a sampler against everything that its kind promises, on random records, positions, and
+/// epochs: probabilities in (0, 1]; a selection that does not depend on the order within an epoch,
+/// on a restore in between, or on how records were divided among workers; and weighted counts
+/// without bias.
+/// - `sampler_of`: nor on other records of the epoch.
+/// - `memoryless_sampler_of`: nor on any other record. Records of one category may be kept or
+///   dropped together; bias is only found where there are some hundred categories, or one without
+///   text.
+/// - `ranking_sampler_of`: how records are divided must not matter. Records should differ so little
+///   that none has a probability below a hundredth: the test of bias takes its variance from what
+///   was kept.
 /// `make_value(std::mt19937_64&)` makes a record; records should share few categories.
 /// Throws `std::runtime_error` naming the seed. A correct sampler fails the test of bias with a
 /// chance of about 1 in a million for each seed, which is the same in every run.
 template <class Sampler, class Make>
 void check_sampler(const Sampler& sampler, Make make_value, sampler_check_options options = {}) {
   using value = std::remove_cvref_t<std::invoke_result_t<Make&, std::mt19937_64&>>;
-  static_assert(sampler_of<Sampler, value>,
+  constexpr bool learns = sampler_of<Sampler, value>;
+  constexpr bool ranks = ranking_sampler_of<Sampler, value>;
+  static_assert(learns || ranks || memoryless_sampler_of<Sampler, value>,
                 "freshet: check_sampler needs a sampler of the records that make_value returns; "
                 "sampling/sampler.hpp lists what a sampler has to offer");
-  static_assert(checkpointable<typename Sampler::state>,
-                "freshet: a sampler's state must be checkpointable; describe it with "
-                "BOOST_DESCRIBE_STRUCT, or specialise freshet::codec");
   const auto fail = [&options](const std::string& what) {
     throw std::runtime_error("check_sampler seed " + std::to_string(options.seed) + ": " + what);
   };
   if (const std::string complaint = sampler.check(); !complaint.empty()) fail(complaint);
   if (std::string(sampler.describe()).empty()) fail("describe() is empty");
-  double error = 0;
-  double variance = 0;
-  for (std::size_t i = 0; i < options.cases; ++i) {
-    detail::sampler_case<value, Sampler> one(sampler, make_value, options.seed + i, options);
-    one.run();
-    one.add_error(error, variance);
-  }
-  if (std::abs(error) > 5 * std::sqrt(variance)) {
-    fail("kept records do not add up to all records: the error of the sum of weights is " +
-         std::to_string(error) + ", its standard deviation should be " +
-         std::to_string(std::sqrt(variance)));
+  if constexpr (ranks) {
+    detail::check_ranking_sampler<value>(sampler, make_value, options);
+  } else if constexpr (!learns) {
+    detail::check_memoryless_sampler<value>(sampler, make_value, options);
+  } else {
+    static_assert(checkpointable<typename Sampler::state>,
+                  "freshet: a sampler's state must be checkpointable; describe it with "
+                  "BOOST_DESCRIBE_STRUCT, or specialise freshet::codec");
+    double error = 0;
+    double variance = 0;
+    for (std::size_t i = 0; i < options.cases; ++i) {
+      detail::sampler_case<value, Sampler> one(sampler, make_value, options.seed + i, options);
+      one.run();
+      one.add_error(error, variance);
+    }
+    if (std::abs(error) > 5 * std::sqrt(variance)) {
+      fail("kept records do not add up to all records: the error of the sum of weights is " +
+           std::to_string(error) + ", its standard deviation should be " +
+           std::to_string(std::sqrt(variance)));
+    }
   }
 }
 
