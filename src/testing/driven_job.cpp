@@ -291,7 +291,10 @@ absl::Status driven_job::status() {
 }
 
 job_metrics driven_job::metrics() {
-  bring_up_to_date();
+  // As they are: who only counts does not make sources read on.
+  require_outside();
+  if (phase_ == phase::composing) open();
+  let_in_waiting();
   return runner_ ? runner_->metrics() : last_metrics_;
 }
 
