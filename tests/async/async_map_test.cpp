@@ -218,23 +218,26 @@ TEST_CASE("exceptions, refusals, and replies that are dropped are failures of an
                                        if (q.id == 0) throw std::runtime_error("connection lost");
                                        if (q.id == 1)
                                          reply.fail(absl::InvalidArgumentError("no such id"));
+                                       if (q.id == 4) reply.fail(absl::OkStatus());
                                        if (q.id == 3)
                                          reply(absl::StatusOr<answered>(answered{3, 3}));
                                      },
                                      {.attempts = 2, .retry_delay = 0s});
   const auto rows = h.collect(out);
   const auto dead = h.collect(out.dead());
-  for (int id = 0; id < 4; ++id) in.push({id, 0}, frt::at(0s));
+  for (int id = 0; id < 5; ++id) in.push({id, 0}, frt::at(0s));
   CHECK(rows.size() == 1);
   std::vector<std::string> reasons;
   for (const fr::dead_letter& each : dead.take_values()) reasons.push_back(each.reason);
   std::sort(reasons.begin(), reasons.end());
   CHECK(reasons == std::vector<std::string>{
                        "no answer after 1 attempt (INVALID_ARGUMENT: no such id)",
+                       "no answer after 2 attempts (INTERNAL: the reply was told to fail with an "
+                       "OK status)",
                        "no answer after 2 attempts (UNAVAILABLE: the reply was dropped without an "
                        "answer)",
                        "no answer after 2 attempts (UNKNOWN: connection lost)"});
-  CHECK(seen->times == 2 + 1 + 2 + 1);
+  CHECK(seen->times == 2 + 1 + 2 + 1 + 2);
 }
 
 TEST_CASE("a failure ends the job where that is asked for, and names the record", "[async]") {

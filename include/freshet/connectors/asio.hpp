@@ -37,9 +37,12 @@ class io_thread {
 };
 std::shared_ptr<io_thread> shared_io_thread();
 
-// g++ 12 warns of the frames of coroutines that hold lambdas, or types of a single file.
+// g++ 12 warns of the frames of coroutines that hold lambdas, or types of a single file; clang does
+// not know the warning.
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
 template <class F, class T, class Out>
 boost::asio::awaitable<void> answer_with(F f, T record, reply<Out> answer) {
   try {
@@ -48,7 +51,9 @@ boost::asio::awaitable<void> answer_with(F f, T record, reply<Out> answer) {
     answer.fail(failure_of_exception());
   }
 }
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
+#endif
 
 template <class F>
 struct awaiting {

@@ -94,8 +94,11 @@ class reply {
 
   /// Answers. From any thread; does not block for longer than a lock is held.
   void operator()(Out answer) const { to_->give(std::move(answer)); }
-  /// The attempt has failed. \pre `why` is not OK.
-  void fail(absl::Status why) const { to_->give(std::move(why)); }
+  /// The attempt has failed. OK is no reason, and counts as INTERNAL.
+  void fail(absl::Status why) const {
+    if (why.ok()) why = absl::InternalError("the reply was told to fail with an OK status");
+    to_->give(std::move(why));
+  }
   /// Either of the two.
   void operator()(absl::StatusOr<Out> answer) const { to_->give(std::move(answer)); }
 
