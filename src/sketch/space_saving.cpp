@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <numeric>
 #include <stdexcept>
 #include <tuple>
 
@@ -93,6 +94,16 @@ void space_saving::vacate(std::size_t slot) {
   table_[slot] = vacant;
 }
 
+std::vector<std::uint32_t> space_saving::heaviest(std::size_t wanted) const {
+  std::vector<std::uint32_t> counters(size());
+  std::iota(counters.begin(), counters.end(), 0U);
+  const auto some = static_cast<std::ptrdiff_t>(std::min(wanted, size()));
+  std::partial_sort(counters.begin(), counters.begin() + some, counters.end(),
+                    [&](std::uint32_t a, std::uint32_t b) { return heavier(at(a), at(b)); });
+  counters.resize(static_cast<std::size_t>(some));
+  return counters;
+}
+
 std::vector<counted_hash> space_saving::items() const {
   return sorted_if([](const counted_hash&) { return true; });
 }
@@ -109,7 +120,7 @@ template <class Wanted>
 std::vector<counted_hash> space_saving::sorted_if(Wanted wanted) const {
   std::vector<counted_hash> some;
   for (std::size_t i = 0; i < counts_.size(); ++i) {
-    const counted_hash each{hashes_[i], counts_[i], errors_[i]};
+    const counted_hash each = at(i);
     if (wanted(each)) some.push_back(each);
   }
   std::sort(some.begin(), some.end(), heavier);

@@ -80,16 +80,11 @@ struct counted_values {
   }
 
   std::vector<frequent_value<V>> top(std::size_t k) const {
-    absl::flat_hash_map<std::uint64_t, const V*> of_hash;
-    const auto hashes = counters.hashes();
-    for (std::size_t i = 0; i < std::min(hashes.size(), values.size()); ++i) {
-      of_hash[hashes[i]] = &values[i];
-    }
     std::vector<frequent_value<V>> first;
-    for (const counted_hash& each : counters.items()) {
-      if (first.size() == k) break;
-      const auto found = of_hash.find(each.hash);
-      if (found != of_hash.end()) first.push_back({*found->second, each.count, each.error});
+    for (const std::uint32_t counter : counters.heaviest(k)) {
+      if (counter >= values.size()) continue;
+      const counted_hash found = counters.at(counter);
+      first.push_back({values[counter], found.count, found.error});
     }
     return first;
   }
@@ -165,7 +160,8 @@ struct top_k_aggregate {
 /// n / capacity times has a counter, and count - error <= how often it came <= count, with
 /// error <= n / capacity. As long as no more than `capacity` different values came, all is exact.
 /// \throw  `std::invalid_argument` when an option is out of range.
-/// \cost   A stable hash and 3 to 10 ns per row; O(capacity log capacity) per result and merge.
+/// \cost   A stable hash and 3 to 10 ns per row; O(capacity log k) per result, O(capacity
+///         log capacity) per merge.
 /// \source As space_saving.hpp: Space-Saving, 2005, with merging as in "Mergeable summaries", 2012.
 template <class P>
 top_k_aggregate<P> approx_top_k(std::string name, P projection, top_k_options options = {}) {

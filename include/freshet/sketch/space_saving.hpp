@@ -76,6 +76,15 @@ class space_saving {
   /// The keys by the numbers of their counters, which `merge` changes.
   std::span<const std::uint64_t> hashes() const { return hashes_; }
 
+  /// The numbers of the first `wanted` counters in the order of `items()`.
+  /// \cost O(k log wanted).
+  std::vector<std::uint32_t> heaviest(std::size_t wanted) const;
+
+  /// \pre counter < size().
+  counted_hash at(std::size_t counter) const {
+    return {hashes_[counter], counts_[counter], errors_[counter]};
+  }
+
   std::size_t memory_bytes() const {
     return sizeof(*this) + table_.capacity() * sizeof(std::uint32_t) +
            (hashes_.capacity() + counts_.capacity() + errors_.capacity()) * sizeof(std::uint64_t);
