@@ -34,7 +34,7 @@ void count_from(decayed_sums& sums, std::int64_t latest) {
 
 }  // namespace
 
-void decayed_sums::add(double value, timestamp at, duration half_life) {
+void decayed_sums::add(double value, double times, timestamp at, duration half_life) {
   const std::int64_t time = at.time_since_epoch().count();
   const std::int64_t length = half_life.count();
   std::int64_t number = time / length;
@@ -48,6 +48,7 @@ void decayed_sums::add(double value, timestamp at, duration half_life) {
   ++rows;
   double weight = std::exp2(static_cast<double>(past) / static_cast<double>(length) - 1);
   if (number < latest) weight = std::ldexp(weight, -shift_between(number, latest));
+  weight *= times;
   weights.add(weight);
   // A value that is not finite stays what it is, however old: it must not depend on which came
   // first.

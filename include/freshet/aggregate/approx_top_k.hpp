@@ -12,6 +12,7 @@
 
 #include <freshet/aggregate/aggregate.hpp>
 #include <freshet/aggregate/detail/boxed.hpp>
+#include <freshet/aggregate/detail/weight.hpp>
 #include <freshet/aggregate/distinct.hpp>
 #include <freshet/aggregate/projection.hpp>
 #include <freshet/core/hash.hpp>
@@ -52,14 +53,14 @@ struct frequent_value {
 
 namespace detail {
 
-/// Counters of hashes, and beside them the values.
-template <class V>
+/// Counters of hashes, and beside them the values. Of `Units` counts make up one row.
+template <class V, std::uint64_t Units>
 struct counted_values {
   space_saving counters;
   std::vector<V> values;  ///< By the numbers of the counters.
 
-  void add(const auto& value) {
-    const std::size_t fresh = counters.add(stable_hash(value));
+  void add(const auto& value, std::uint64_t units) {
+    const std::size_t fresh = counters.add(stable_hash(value), units);
     if (fresh == space_saving::no_counter) return;
     // One more, unless bytes that were damaged have more counters than values.
     if (fresh >= values.size()) values.resize(fresh + 1);
@@ -84,7 +85,9 @@ struct counted_values {
     for (const std::uint32_t counter : counters.heaviest(k)) {
       if (counter >= values.size()) continue;
       const counted_hash found = counters.at(counter);
-      first.push_back({values[counter], found.count, found.error});
+      // Outwards to whole rows.
+      const std::uint64_t count = found.count / Units + (found.count % Units > 0 ? 1 : 0);
+      first.push_back({values[counter], count, count - found.at_least() / Units});
     }
     return first;
   }
@@ -98,9 +101,9 @@ top_k_options checked(const std::string& name, top_k_options options);
 }  // namespace detail
 
 /// What `approx_top_k` keeps.
-template <class V>
+template <class V, std::uint64_t Units>
 struct top_k_state {
-  detail::boxed<detail::counted_values<V>> counted;
+  detail::boxed<detail::counted_values<V, Units>> counted;
   BOOST_DESCRIBE_CLASS(top_k_state, (), (counted), (), ())
 };
 
@@ -119,7 +122,9 @@ struct top_k_rule {
       "freshet: approx_top_k needs values with a stable hash, ==, and a place in checkpoints; give "
       "a member or function whose value is a number, a string, a time, a tuple of those, or "
       "described with BOOST_DESCRIBE_STRUCT");
-  using state = top_k_state<std::conditional_t<usable, projected_value<P, T>, double>>;
+  static constexpr auto units =
+      is_sampled<T> ? static_cast<std::uint64_t>(units_per_row) : std::uint64_t{1};
+  using state = top_k_state<std::conditional_t<usable, projected_value<P, T>, double>, units>;
 };
 
 }  // namespace detail
@@ -130,6 +135,7 @@ struct top_k_aggregate {
   template <class T>
   using state_for = typename detail::top_k_rule<P, T>::state;
 
+  static constexpr bool honours_weight = true;
   std::string kind;
   std::string name;
   P projection;
@@ -139,15 +145,15 @@ struct top_k_aggregate {
   void add(state_for<T>& to, const T& row) const {
     detail::with_value(projection, row, [&](const auto& value) {
       if (!to.counted) to.counted.emplace().counters = space_saving(options.capacity);
-      to.counted->add(value);
+      to.counted->add(value, detail::units_of(row));
     });
   }
-  template <class V>
-  void merge(top_k_state<V>& into, const top_k_state<V>& from) const {
+  template <class State>
+  void merge(State& into, const State& from) const {
     into.counted.merge(from.counted);
   }
-  template <class V>
-  std::vector<frequent_value<V>> result(const top_k_state<V>& of) const {
+  template <class V, std::uint64_t Units>
+  std::vector<frequent_value<V>> result(const top_k_state<V, Units>& of) const {
     return of.counted ? of.counted->top(options.k) : std::vector<frequent_value<V>>{};
   }
 };
@@ -160,6 +166,7 @@ struct top_k_aggregate {
 /// n / capacity times has a counter, and count - error <= how often it came <= count, with
 /// error <= n / capacity. As long as no more than `capacity` different values came, all is exact.
 /// \throw  `std::invalid_argument` when an option is out of range.
+/// \note   A sampled row counts `weight` times; the bounds are those of the sum of the weights.
 /// \cost   A stable hash and 3 to 10 ns per row; O(capacity log k) per result, O(capacity
 ///         log capacity) per merge.
 /// \source As space_saving.hpp: Space-Saving, 2005, with merging as in "Mergeable summaries", 2012.

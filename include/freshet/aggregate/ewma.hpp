@@ -9,6 +9,7 @@
 
 #include <freshet/aggregate/aggregate.hpp>
 #include <freshet/aggregate/detail/sums.hpp>
+#include <freshet/aggregate/detail/weight.hpp>
 #include <freshet/aggregate/projection.hpp>
 #include <freshet/core/time.hpp>
 
@@ -35,7 +36,7 @@ struct decayed_sums {
   compensated_sum values;
   compensated_sum weights;
 
-  void add(double value, timestamp at, duration half_life);
+  void add(double value, double times, timestamp at, duration half_life);
   void merge(const decayed_sums& from);
 
   /// NaN of none.
@@ -80,6 +81,7 @@ struct ewma_aggregate {
   template <class T>
   using state_for = typename detail::ewma_rule<P, T>::state;
 
+  static constexpr bool honours_weight = true;
   std::string kind;
   std::string name;
   P projection;
@@ -88,7 +90,7 @@ struct ewma_aggregate {
   template <class T>
   void add(state_for<T>& to, const T& row, const order_key& key) const {
     detail::with_value(projection, row, [&](auto value) {
-      to.sums.add(static_cast<double>(value), key.at, half_life);
+      to.sums.add(static_cast<double>(value), detail::weight_of(row), key.at, half_life);
     });
   }
   template <bool MayBeEmpty>
@@ -111,7 +113,8 @@ struct ewma_aggregate {
 ///         optional. Rows without a value are left out. Values 1074 half-lives older than others do
 ///         not count at all.
 /// \throw  `std::invalid_argument` unless half_life is positive.
-/// \cost   About 8 ns per row.
+/// \cost   About 9 ns per row.
+/// \note   A sampled row counts `weight` times.
 /// \source Cormode, Shkapenyuk, Srivastava, and Xu, "Forward decay: a practical time decay model
 ///         for streaming systems", ICDE 2009: weights relative to a fixed moment do not change with
 ///         time.
