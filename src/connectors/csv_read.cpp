@@ -39,6 +39,7 @@ absl::StatusOr<header> take_header(detail::csv_scanner& scanner, const std::stri
     case detail::scanned::failed:
       return scanner.status();
     case detail::scanned::waiting:
+      return absl::UnavailableError(place + ": the header line is not whole yet");
     case detail::scanned::end:
       return absl::InvalidArgumentError(
           place + ": the file is empty, wanted a header line; set .header = false if it has none");

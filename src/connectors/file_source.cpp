@@ -1,5 +1,6 @@
 // Which files a source reads, and how it opens them.
 #include <freshet/connectors/detail/file_source.hpp>
+#include <freshet/core/time_text.hpp>
 
 #include "connectors/system_error.hpp"
 
@@ -25,10 +26,6 @@ namespace freshet::detail {
 
 namespace {
 
-std::string place_of(std::string_view reader, std::string_view path) {
-  return fmt::format("{} '{}'", reader, path);
-}
-
 bool is_pattern(const std::string& path) {
   struct stat about{};
   return path.find_first_of("*?[") != std::string::npos && ::stat(path.c_str(), &about) != 0;
@@ -47,7 +44,7 @@ absl::StatusOr<std::vector<std::string>> matches(const std::string& pattern,
     if (!path.ends_with('/')) paths.push_back(std::move(path));
   }
   ::globfree(&found);
-  const std::string place = place_of(reader, pattern);
+  const std::string place = source_file_place(pattern, reader);
   if (result == GLOB_NOSPACE) return absl::ResourceExhaustedError(place + ": out of memory");
   if (result != 0 && result != GLOB_NOMATCH) {
     return system_error(error_number, place, "cannot look for files");
@@ -60,10 +57,35 @@ absl::StatusOr<std::vector<std::string>> matches(const std::string& pattern,
   return paths;
 }
 
+/// A file to be followed may be missing, but not be of a kind that cannot grow.
+absl::Status check_followed(const std::string& path, const std::string& place) {
+  struct stat about{};
+  if (::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode)) {
+    return absl::InvalidArgumentError(
+        place + ": is no regular file, wanted one that grows; read it without .follow");
+  }
+  for (const std::string_view kind : {".gz", ".bz2", ".xz", ".zst"}) {
+    if (!path.ends_with(kind)) continue;
+    return absl::InvalidArgumentError(
+        place + ": is compressed, wanted a text that grows; read it without .follow");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
+std::string source_file_place(std::string_view path, std::string_view reader) {
+  return fmt::format("{} '{}'", reader, path);
+}
+
 absl::StatusOr<source_files> find_source_files(const std::vector<std::string>& paths,
-                                               std::string_view reader) {
+                                               std::string_view reader,
+                                               const std::optional<follow>& following) {
+  if (following && following->poll <= duration::zero()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: .follow looks every {}, wanted a positive duration; set .poll", reader,
+                    to_text(following->poll)));
+  }
   if (paths.empty()) {
     return absl::InvalidArgumentError(
         fmt::format("{}: no path, wanted at least one; give it a file", reader));
@@ -80,21 +102,20 @@ absl::StatusOr<source_files> find_source_files(const std::vector<std::string>& p
   }
   absl::flat_hash_set<std::string> seen;
   for (const std::string& path : found.paths) {
-    const std::string place = place_of(reader, path);
+    const std::string place = source_file_place(path, reader);
     if (!seen.insert(path).second) {
       return absl::InvalidArgumentError(
           place + ": given twice, wanted each file once; drop the repetition");
+    }
+    if (following) {
+      if (absl::Status fit = check_followed(path, place); !fit.ok()) return fit;
+      continue;
     }
     const absl::StatusOr<bool> regular = check_input_file(path, place);
     if (!regular.ok()) return regular.status();
     found.seekable = found.seekable && *regular;
   }
   return found;
-}
-
-absl::StatusOr<std::unique_ptr<input_file>> open_source_file(const std::string& path,
-                                                             std::string_view reader) {
-  return input_file::open(path, place_of(reader, path));
 }
 
 void add_dead_letter(const record_buffer& buffer, std::uint64_t base, std::string reason,

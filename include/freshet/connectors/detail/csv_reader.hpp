@@ -314,6 +314,8 @@ class csv_format {
     });
   }
 
+  const std::optional<follow>& following() const { return options_.follow; }
+
   std::string describe() const { return describe_reading(options_, field_name_list<T>()); }
 
   absl::StatusOr<records> open(std::unique_ptr<freshet::detail::input_file> input,

@@ -6,14 +6,16 @@
 // asks.
 #pragma once
 
+#include <freshet/connectors/detail/file_trail.hpp>
 #include <freshet/connectors/detail/record_buffer.hpp>
+#include <freshet/connectors/follow.hpp>
 #include <freshet/pipeline/source.hpp>
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,65 +33,123 @@ struct source_files {
 
 /// Finds the files that `paths` name. One that holds `*`, `?`, or `[` and is no file itself stands
 /// for all that match, sorted by their bytes. An error for no path, twins, a pattern without any
-/// match, and unreadable files.
+/// match, and unreadable files; and unusable options.
 /// \param reader  what error messages begin with, as `csv::read`.
 absl::StatusOr<source_files> find_source_files(const std::vector<std::string>& paths,
-                                               std::string_view reader);
+                                               std::string_view reader,
+                                               const std::optional<follow>& following);
 
-/// Opens the bytes of one file. \param reader  as above.
-absl::StatusOr<std::unique_ptr<input_file>> open_source_file(const std::string& path,
-                                                             std::string_view reader);
+/// What messages about a file begin with: `csv::read 'a.csv'`.
+std::string source_file_place(std::string_view path, std::string_view reader);
 
 /// Appends the current record of `buffer` to `dead`, its byte after `base`.
 void add_dead_letter(const record_buffer& buffer, std::uint64_t base, std::string reason,
                      std::vector<dead_letter>& dead);
 
-/// Reads one file. `Records` has `value_type`, `next()`, `buffer()` with the current record,
+/// Reads one split. `Records` has `value_type`, `next()`, `buffer()` with the current record,
 /// `take(rows)`, which appends its row or else returns a reason, and `position()`.
-template <class Records>
-class file_split final : public split_reader<typename Records::value_type> {
+template <class Format>
+class file_split final : public split_reader<typename Format::records::value_type> {
  public:
-  using row = typename Records::value_type;
+  using records = typename Format::records;
+  using row = typename records::value_type;
 
-  explicit file_split(Records records)
-      : records_(std::move(records)), began_at_(records_.buffer().next_byte()) {}
+  file_split(file_trail trail, Format format, std::string path)
+      : trail_(std::move(trail)), format_(std::move(format)), path_(std::move(path)) {}
+
+  /// Opens the next file, if it is there yet.
+  absl::Status open() {
+    auto input = trail_.open();
+    if (!input.ok()) return input.status();
+    if (*input == nullptr) return absl::OkStatus();
+    auto opened = format_.open(*std::move(input), path_, trail_.start());
+    if (opened.ok()) {
+      records_.emplace(*std::move(opened));
+      if (!began_at_) began_at_ = read_to();
+    } else if (trail_.follows() && opened.status().code() == absl::StatusCode::kUnavailable) {
+      trail_.close();  // Its header is not whole yet.
+    } else {
+      return opened.status();
+    }
+    return absl::OkStatus();
+  }
 
   absl::StatusOr<read_state> read(std::size_t limit, batch<row>& rows,
                                   std::vector<dead_letter>& dead) override {
     // Dead letters count, too: a file of nothing else must not fill the memory in one call.
-    for (std::size_t read = 0; read < limit; ++read) {
-      switch (records_.next()) {
+    for (std::size_t read = 0; read < limit;) {
+      if (!records_) {
+        absl::Status opened = open();
+        if (!opened.ok()) return opened;
+        trail_.report(dead);
+        if (!records_) return read_state::idle;
+      }
+      switch (records_->next()) {
         case scanned::record:
-          if (std::optional<std::string> reason = records_.take(rows.values)) [[unlikely]] {
-            add_dead_letter(records_.buffer(), 0, *std::move(reason), dead);
+          ++read;
+          if (std::optional<std::string> reason = records_->take(rows.values)) [[unlikely]] {
+            add_dead_letter(records_->buffer(), trail_.base(), *std::move(reason), dead);
           } else {
-            rows.positions.push_back({.sequence = records_.buffer().byte()});
+            rows.positions.push_back({.sequence = trail_.base() + records_->buffer().byte()});
           }
           break;
         case scanned::malformed:
-          add_dead_letter(records_.buffer(), 0, records_.buffer().reason(), dead);
+          ++read;
+          add_dead_letter(records_->buffer(), trail_.base(), records_->buffer().reason(), dead);
           break;
         case scanned::waiting:
+          switch (trail_.look()) {
+            case file_trail::state::growing:
+              return read_state::idle;
+            case file_trail::state::ended:
+              break;
+            case file_trail::state::cut:
+              go_on();
+              break;
+          }
+          break;
         case scanned::end:
-          return read_state::end;
+          if (!trail_.follows()) return read_state::end;
+          go_on();
+          break;
         case scanned::failed:
-          return records_.buffer().status();
+          return records_->buffer().status();
       }
     }
     return read_state::more;
   }
 
-  std::string position() const override { return records_.position(); }
+  std::string position() const override {
+    if (!records_) return trail_.position({}, 0);
+    return trail_.position(records_->position(), records_->buffer().next_byte());
+  }
   /// Of the text, where the file is compressed.
-  std::uint64_t bytes_read() const override { return records_.buffer().next_byte() - began_at_; }
+  std::uint64_t bytes_read() const override { return began_at_ ? read_to() - *began_at_ : 0; }
+
+  std::optional<duration> ask_again() const override {
+    if (!trail_.follows()) return std::nullopt;
+    return trail_.until_next_look();
+  }
 
  private:
-  Records records_;
-  std::uint64_t began_at_;
+  std::uint64_t read_to() const {
+    return trail_.base() + (records_ ? records_->buffer().next_byte() : 0);
+  }
+  void go_on() {
+    trail_.go_on(records_->buffer().next_byte());
+    records_.reset();
+  }
+
+  file_trail trail_;
+  Format format_;
+  std::string path_;
+  std::optional<records> records_;
+  std::optional<std::uint64_t> began_at_;
 };
 
-/// The files of one description. `Format` has `records`, `reader_name`, and
-/// `open(input, place, position)`, which returns records that start at the position.
+/// The files of one description. `Format` has `records`, `reader_name`, `following()`, which are
+/// the options, and `open(input, path, position)`, which returns records that start at the
+/// position.
 template <class Format>
 class file_source final : public source<typename Format::records::value_type> {
  public:
@@ -103,14 +163,21 @@ class file_source final : public source<typename Format::records::value_type> {
   absl::StatusOr<std::unique_ptr<split_reader<row>>> open(
       std::size_t split, std::optional<std::string_view> position) override {
     const std::string& path = files_.paths.at(split);
-    auto input = open_source_file(path, Format::reader_name);
-    if (!input.ok()) return input.status();
-    auto records = format_.open(*std::move(input), path, position);
-    if (!records.ok()) return records.status();
-    return std::make_unique<file_split<typename Format::records>>(*std::move(records));
+    file_trail trail(path, source_file_place(path, Format::reader_name), format_.following());
+    if (position) {
+      absl::Status resumed = trail.resume(*position);
+      if (!resumed.ok()) return resumed;
+    }
+    auto opened = std::make_unique<file_split<Format>>(std::move(trail), format_, path);
+    if (!format_.following()) {
+      absl::Status status = opened->open();
+      if (!status.ok()) return status;
+    }
+    return opened;
   }
 
   bool replayable() const override { return files_.seekable; }
+  bool bounded() const override { return !format_.following(); }
 
  private:
   source_files files_;
@@ -130,7 +197,8 @@ class file_description {
   /// \return the source; an error when a path is given twice, a pattern matches nothing, or a file
   ///         is missing, unreadable, or a directory. Headers are checked when splits are opened.
   absl::StatusOr<std::unique_ptr<source<value_type>>> open() const {
-    absl::StatusOr<source_files> files = find_source_files(paths_, Format::reader_name);
+    absl::StatusOr<source_files> files =
+        find_source_files(paths_, Format::reader_name, format_.following());
     if (!files.ok()) return files.status();
     return std::make_unique<file_source<Format>>(*std::move(files), format_);
   }

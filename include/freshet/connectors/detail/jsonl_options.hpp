@@ -4,8 +4,10 @@
 #pragma once
 
 #include <freshet/connectors/detail/csv_options.hpp>
+#include <freshet/connectors/follow.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +35,9 @@ struct read_options {
 
   /// How much is read at once; at least 1. Results do not depend on it.
   std::size_t block_bytes = std::size_t{256} << 10U;
+
+  /// Set, files have no end: see follow.hpp.
+  std::optional<freshet::follow> follow = std::nullopt;
 };
 
 /// How to write. Everything has a default.

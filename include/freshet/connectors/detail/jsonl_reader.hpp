@@ -70,6 +70,8 @@ struct jsonl_format {
 
   read_options options;
 
+  const std::optional<follow>& following() const { return options.follow; }
+
   std::string describe() const {
     return describe_reading(options, csv::detail::field_name_list<T>());
   }
