@@ -1,5 +1,7 @@
 // Drift detectors: ADWIN against a definition without buckets, and what each of them promises about
 // false alarms and changes, over seeds.
+#include "quality/normal_values.hpp"
+
 #include <freshet/quality/drift.hpp>
 #include <freshet/quality/windows.hpp>
 
@@ -11,17 +13,9 @@
 #include "catch.hpp"
 
 namespace fr = freshet;
+using freshet::test::normal_values;
 
 namespace {
-
-std::vector<double> normal_values(std::uint64_t seed, std::size_t count, double mean = 0,
-                                  double deviation = 1) {
-  std::mt19937_64 random(seed);
-  std::normal_distribution<double> normal(mean, deviation);
-  std::vector<double> values(count);
-  for (double& each : values) each = normal(random);
-  return values;
-}
 
 template <class D>
 std::vector<fr::drift> drifts_in(const D& how, const std::vector<double>& values,

@@ -1,5 +1,7 @@
 // Standardizing and clipping: what is known before a value scales it, shifts are followed, and
 // clipping costs no record of a rare class that is far from the others.
+#include "quality/normal_values.hpp"
+
 #include <freshet/quality/scaling.hpp>
 
 #include <cmath>
@@ -10,19 +12,7 @@
 #include "catch.hpp"
 
 namespace fr = freshet;
-
-namespace {
-
-std::vector<double> normal_values(std::uint64_t seed, std::size_t count, double mean,
-                                  double deviation) {
-  std::mt19937_64 random(seed);
-  std::normal_distribution<double> normal(mean, deviation);
-  std::vector<double> values(count);
-  for (double& each : values) each = normal(random);
-  return values;
-}
-
-}  // namespace
+using freshet::test::normal_values;
 
 TEST_CASE("standard values are those of the mean and the deviation before", "[quality][scaling]") {
   const fr::scaling_options how{.half_life = 30, .limit = 4, .warm_up = 20, .follow_shifts = false};
