@@ -81,8 +81,8 @@ outputs run(const reading_splits& log, std::size_t parallelism, std::size_t chun
     clean | to("clean");
     outliers | to("outliers");
     sensors | fr::standardize("scale", scaling_used, &reading::other) | to("standard");
-    const auto passed = readings | fr::expect(&reading::value, fr::between(-2, 6.5)) |
-                        fr::expect(&reading::value, fr::not_null());
+    const auto passed = readings | fr::expect(&reading::value, fr::check::between(-2, 6.5)) |
+                        fr::expect(&reading::value, fr::check::not_null());
     passed | to("passed");
     passed.dead() | to("refused");
     fr::run_options options;
@@ -189,9 +189,9 @@ TEST_CASE("a record that is not as expected is a dead letter that names field, v
   const auto refused = keeper();
   const auto missing = keeper();
   const auto passed = keeper();
-  const auto in_range =
-      p.from("readings", scripted<reading>(log)) | fr::expect(&reading::value, fr::between(0, 1e6));
-  const auto present = in_range | fr::expect(&reading::value, fr::not_null());
+  const auto in_range = p.from("readings", scripted<reading>(log)) |
+                        fr::expect(&reading::value, fr::check::between(0, 1e6));
+  const auto present = in_range | fr::expect(&reading::value, fr::check::not_null());
   in_range.dead() | fr::to("refused", keep_rows_in(refused));
   present.dead() | fr::to("missing", keep_rows_in(missing));
   present | fr::to("passed", keep_rows_in(passed));
@@ -217,8 +217,8 @@ TEST_CASE("operators refuse options that cannot be meant, and checks that nothin
         "detect_drift 'd': delta 2 is not in (0, 1); give .delta a chance such as 0.002");
   CHECK(refusal(fr::clip_outliers("c", {.limit = 0}, &reading::other)) ==
         "clip_outliers 'c': limit 0 is not positive; give .limit a number of deviations such as 8");
-  CHECK(refusal(fr::expect(&reading::other, fr::between(2, 1))) ==
+  CHECK(refusal(fr::expect(&reading::other, fr::check::between(2, 1))) ==
         "expect 'other': nothing is between 2 and 1; give the smaller bound first");
-  CHECK(refusal(fr::expect(&reading::sensor, fr::one_of(std::vector<std::string>{}))) ==
+  CHECK(refusal(fr::expect(&reading::sensor, fr::check::one_of(std::vector<std::string>{}))) ==
         "expect 'sensor': nothing is one of no values; give at least one");
 }

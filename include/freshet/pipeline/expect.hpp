@@ -1,7 +1,7 @@
 // expect: only records whose field is as expected go on; the others become dead letters.
 //
-//     const auto sane = payments | fr::expect(&payment::amount, fr::between(0, 1e6));
-//     const auto known = sane | fr::expect(&payment::currency, fr::one_of({"EUR", "USD"}));
+//     const auto sane = payments | fr::expect(&payment::amount, fr::check::between(0, 1e6));
+//     const auto known = sane | fr::expect(&payment::currency, fr::check::one_of({"EUR", "USD"}));
 //     sane.dead() | fr::to("refused", fr::csv::write("refused.csv"));
 //
 // A dead letter names the field, its value and what was wanted: `amount is -3, wanted between 0 and

@@ -1,9 +1,9 @@
 // Checks: what a field of a record must be, for `expect`.
 //
-//     between(0, 1e6)          a number within bounds, both included
-//     not_null()               not an empty optional, and not a NaN
-//     one_of({"EUR", "USD"})   one of a list of values
-//     satisfying("a date", f)  what a function says
+//     check::between(0, 1e6)          a number within bounds, both included
+//     check::not_null()               not an empty optional, and not a NaN
+//     check::one_of({"EUR", "USD"})   one of a list of values
+//     check::satisfying("a date", f)  what a function says
 //
 // A check is an immutable value with `bool passes(const V&)` for the values it can judge and
 // `std::string wanted()` for messages; a type of one's own with these two is as good. The optional
@@ -137,8 +137,10 @@ struct function_check {
 
 }  // namespace detail
 
+namespace check {
+
 /// At least `low` and at most `high`; a NaN is between nothing. The bounds may be of other types
-/// than the field: `between(0, 1e6)`. In the wrong order they are refused by `expect`.
+/// than the field: `check::between(0, 1e6)`. In the wrong order they are refused by `expect`.
 template <class Low, class High>
 auto between(Low low, High high) {
   return detail::between_check<detail::kept_bound<Low>, detail::kept_bound<High>>{std::move(low),
@@ -165,5 +167,7 @@ template <class F>
 auto satisfying(std::string what, F f) {
   return detail::function_check<F>{std::move(what), std::move(f)};
 }
+
+}  // namespace check
 
 }  // namespace freshet
