@@ -50,7 +50,9 @@
 #include <freshet/pipeline/windowing.hpp>
 #include <freshet/pipeline/with_panes.hpp>
 #include <freshet/sampling/consistent.hpp>
+#include <freshet/sampling/feedback.hpp>
 #include <freshet/sampling/importance.hpp>
+#include <freshet/sampling/loss.hpp>
 #include <freshet/sampling/priority.hpp>
 #include <freshet/sampling/rarity.hpp>
 #include <freshet/sampling/reservoir.hpp>
