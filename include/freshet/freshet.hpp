@@ -58,6 +58,7 @@
 #include <freshet/sampling/reservoir.hpp>
 #include <freshet/sampling/sampler.hpp>
 #include <freshet/sampling/stratified.hpp>
+#include <freshet/sampling/time_biased.hpp>
 #include <freshet/sampling/uniform.hpp>
 #include <freshet/state/backend.hpp>
 #include <freshet/state/keyed_state.hpp>
