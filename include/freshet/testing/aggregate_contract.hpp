@@ -73,6 +73,24 @@ class aggregate_contract {
     require_same(aggregate_.result(merge_all(split(records))), wanted, options_.tolerance,
                  "merging partial states",
                  "merge must be associative and commutative, and agree with add");
+    if constexpr (requires(state& from) { aggregate_.unmerge(from, whole); }) {
+      if (!records.empty()) check_unmerge(records);
+    }
+  }
+
+  void check_unmerge(const std::vector<record>& records) {
+    state stays;
+    state goes;
+    add(stays, records.front());
+    for (std::size_t i = 1; i < records.size(); ++i) {
+      add(draw_once_in(random_, 2) ? stays : goes, records[i]);
+    }
+    state both = stays;
+    aggregate_.merge(both, goes);
+    aggregate_.unmerge(both, goes);
+    require_same(aggregate_.result(both), aggregate_.result(stays), 0,
+                 "taking back a state that was merged",
+                 "offer unmerge only where nothing is rounded or forgotten");
   }
 
   // States outlive the process as bytes, and whatever is added afterwards must not notice.
@@ -192,8 +210,8 @@ class aggregate_contract {
 /// Checks that `aggregate` keeps what `aggregate_of` promises over the rows that
 /// `make_row(contract_random&)` draws: every order of adding, every split into partial states,
 /// merged in any order and any shape, gives the same result; a state without rows is neutral;
-/// merging leaves the other state alone; states survive their bytes at any moment. Throws
-/// `contract_violation` otherwise.
+/// merging leaves the other state alone; states survive their bytes at any moment; `unmerge`, where
+/// it is there, leaves what would be there without. Throws `contract_violation` otherwise.
 /// \note Which result is right is the aggregate's own business: test it beside this.
 /// \note With a tolerance, rows whose sum nearly cancels are no fair input.
 /// \cost A few times `rows_max` rows per case.
