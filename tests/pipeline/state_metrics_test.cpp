@@ -68,7 +68,8 @@ std::size_t naive_sessions(const std::vector<event>& all, std::int64_t watermark
 
 }  // namespace
 
-TEST_CASE("windows count the pairs of a key and a window, or a pane of several, that are open", "[pipeline][metrics]") {
+TEST_CASE("windows count the pairs of a key and a window, or a pane of several, that are open",
+          "[pipeline][metrics]") {
   std::mt19937_64 random(GENERATE(1U, 2U, 3U, 4U, 5U));
   const std::vector<event> all = random_events(random);
   frt::harness h;
