@@ -79,6 +79,9 @@ class aggregate_contract {
     if constexpr (retractable_aggregate<A, row>) {
       if (options_.subtract) check_subtract(records);
     }
+    if constexpr (requires(state& from) { aggregate_.unmerge(from, whole); }) {
+      if (!records.empty()) check_unmerge(records);
+    }
   }
 
   // What was added and taken back, in any order and from whatever state, leaves no trace.
@@ -97,6 +100,21 @@ class aggregate_contract {
     }
     require_same(aggregate_.result(to), aggregate_.result(fold(rest)), options_.tolerance,
                  "taking rows back", "subtract must undo add, also from merged states");
+  }
+
+  void check_unmerge(const std::vector<record>& records) {
+    state stays;
+    state goes;
+    add(stays, records.front());
+    for (std::size_t i = 1; i < records.size(); ++i) {
+      add(draw_once_in(random_, 2) ? stays : goes, records[i]);
+    }
+    state both = stays;
+    aggregate_.merge(both, goes);
+    aggregate_.unmerge(both, goes);
+    require_same(aggregate_.result(both), aggregate_.result(stays), 0,
+                 "taking back a state that was merged",
+                 "offer unmerge only where nothing is rounded or forgotten");
   }
 
   // States outlive the process as bytes, and whatever is added afterwards must not notice.
@@ -217,8 +235,8 @@ class aggregate_contract {
 /// `make_row(contract_random&)` draws: every order of adding, every split into partial states,
 /// merged in any order and any shape, gives the same result; a state without rows is neutral;
 /// merging leaves the other state alone; states survive their bytes at any moment; rows that are
-/// taken back, where the aggregate can, leave no trace as long as one is left. Throws
-/// `contract_violation` otherwise.
+/// taken back, where the aggregate can, leave no trace as long as one is left, and neither does a
+/// state that was merged and unmerged. Throws `contract_violation` otherwise.
 /// \note Which result is right is the aggregate's own business: test it beside this.
 /// \note With a tolerance, rows whose sum nearly cancels are no fair input.
 /// \cost A few times `rows_max` rows per case.

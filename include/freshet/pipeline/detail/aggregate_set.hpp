@@ -47,6 +47,18 @@ class aggregate_set {
     });
   }
 
+  /// Whether `unmerge` is there.
+  static constexpr bool invertible = (invertible_aggregate<Aggregates, T> && ...);
+
+  /// Takes back what was merged.
+  void unmerge(state& from, const state& part) const
+    requires invertible
+  {
+    each([&](auto index) {
+      std::get<index>(parts_).unmerge(std::get<index>(from), std::get<index>(part));
+    });
+  }
+
   results result(const state& of) const {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return results{std::get<I>(parts_).result(std::get<I>(of))...};
@@ -77,8 +89,9 @@ class aggregate_set {
  private:
   using indices = std::index_sequence_for<Aggregates...>;
 
+  /// Always inline: the compiler is mean in large translation units, and every record comes here.
   template <class F>
-  static void each(F&& f) {
+  [[gnu::always_inline]] static void each(F&& f) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (f(std::integral_constant<std::size_t, I>{}), ...);
     }(indices{});
