@@ -1,7 +1,8 @@
 // What one row costs in each aggregate, beside a loop that computes the same by hand.
 //
 // Each iteration runs both over the same 16,384 rows, which stay in the cache, in turn and on the
-// CPU time of this thread, into one state that lives on; the answers are compared. Counters: the
+// CPU time of this thread. Rows go to eight states in turn, as those of a stream go to different
+// keys, so that no row waits for the one before; the answers are compared. Counters: the
 // best ns per row of each over the iterations, and their ratio (below 1 is faster). The loops do
 // without what the library promises: they sum without compensation, count in an array of the right
 // size, know in which order rows come. `result_ns` is what one result costs.
@@ -37,6 +38,7 @@ namespace fr = freshet;
 using namespace std::chrono_literals;
 
 constexpr std::size_t rows_count = 16'384;
+constexpr std::size_t states_count = 8;
 
 struct row {
   double value = 0;
@@ -80,10 +82,11 @@ bool near(double a, double b, double tolerance) {
 
 /// `Loop`: `void add(const row&)` and `double result()`.
 template <class Aggregate, class Loop>
-void measure(benchmark::State& run, const Aggregate& aggregate, Loop loop, double tolerance,
+void measure(benchmark::State& run, const Aggregate& aggregate, const Loop& loop, double tolerance,
              auto number_of, bool few_ids = false) {
   const std::vector<row> rows = draw_rows(few_ids);
-  fr::aggregate_state<Aggregate, row> state;
+  std::vector<fr::aggregate_state<Aggregate, row>> states(states_count);
+  std::vector<Loop> loops(states_count, loop);
   constexpr double never = std::numeric_limits<double>::infinity();
   double ours = never;
   double by_hand = never;
@@ -92,18 +95,23 @@ void measure(benchmark::State& run, const Aggregate& aggregate, Loop loop, doubl
   for (auto unused : run) {
     static_cast<void>(unused);
     timed(by_hand, rows_count, [&] {
-      for (const row& each : rows) loop.add(each);
-      benchmark::DoNotOptimize(loop);
+      for (std::size_t i = 0; i < rows_count; ++i) loops[i % states_count].add(rows[i]);
+      benchmark::DoNotOptimize(loops.data());
+      benchmark::ClobberMemory();
     });
     timed(ours, rows_count, [&] {
-      for (const row& each : rows) {
-        fr::aggregate_add(aggregate, state, each, fr::order_key{each.at, {sequence++, 0, 0}});
+      for (std::size_t i = 0; i < rows_count; ++i) {
+        fr::aggregate_add(aggregate, states[i % states_count], rows[i],
+                          fr::order_key{rows[i].at, {sequence++, 0, 0}});
       }
-      benchmark::DoNotOptimize(state);
+      benchmark::DoNotOptimize(states.data());
+      benchmark::ClobberMemory();
     });
-    timed(result, 1, [&] { benchmark::DoNotOptimize(aggregate.result(state)); });
-    if (!near(number_of(aggregate.result(state)), loop.result(), tolerance)) {
-      return run.SkipWithError("the loop has another answer");
+    timed(result, 1, [&] { benchmark::DoNotOptimize(aggregate.result(states[0])); });
+    for (std::size_t i = 0; i < states_count; ++i) {
+      if (!near(number_of(aggregate.result(states[i])), loops[i].result(), tolerance)) {
+        return run.SkipWithError("the loop has another answer");
+      }
     }
   }
   run.counters["ns_per_event"] = ours;
@@ -235,13 +243,12 @@ void approx_distinct(benchmark::State& run) {
       std::uint8_t& best = registers[hash >> 52];
       best = std::max(best, rank);
     }
-    double result() const {  // Flajolet's estimate, good from some 10,000 on.
-      double sum = 0;
-      for (const std::uint8_t each : registers) sum += std::ldexp(1.0, -each);
-      return 0.7213 / (1 + 1.079 / 4096) * 4096 * 4096 / sum;
+    double result() const {  // Linear counting, good to a few percent while there are zeros.
+      const auto zeros = std::count(registers.begin(), registers.end(), 0);
+      return 4096 * std::log(4096 / static_cast<double>(zeros));
     }
   };
-  measure(run, fr::approx_distinct("d", &row::id), plain{}, 0.05, as_double);
+  measure(run, fr::approx_distinct("d", &row::id), plain{}, 0.1, as_double);
 }
 
 void distinct(benchmark::State& run) {

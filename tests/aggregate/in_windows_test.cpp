@@ -162,3 +162,16 @@ TEST_CASE("sketches in group_aggregate are the folds of a key's records", "[aggr
   }
   REQUIRE(found == sorted(wanted));
 }
+
+TEST_CASE("the format of aggregates names the options that their states depend on",
+          "[aggregate][windows]") {
+  const std::string format = std::apply(
+      [](const auto&... parts) {
+        return fr::detail::aggregate_set<event, std::decay_t<decltype(parts)>...>(parts...)
+            .format();
+      },
+      aggregates);
+  REQUIRE(format ==
+          "q:approx_quantile(0.01/2048), d:approx_distinct(4), t:approx_top_k(20), m:quantile, "
+          "e:ewma(1 us), a:arg_max");
+}

@@ -273,6 +273,7 @@ bool is_before(const A& a, const B& b) {
 template <class V, class Beats>
 void keep_extremum(std::optional<V>& best, const auto& value, Beats&& beats) {
   if constexpr (std::is_floating_point_v<V>) {
+    if (best && beats(*best, value)) return;  // Mostly; false when one of them is NaN.
     // One NaN for all, because which of several was first depends on the order.
     if (std::isnan(value)) {
       best = std::numeric_limits<V>::quiet_NaN();
