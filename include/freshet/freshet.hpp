@@ -6,6 +6,7 @@
 #include <freshet/aggregate/aggregate.hpp>
 #include <freshet/aggregate/basic.hpp>
 #include <freshet/aggregate/distinct.hpp>
+#include <freshet/aggregate/estimate.hpp>
 #include <freshet/aggregate/moments.hpp>
 #include <freshet/aggregate/ordered.hpp>
 #include <freshet/core/batch.hpp>
