@@ -4,11 +4,16 @@
 #pragma once
 
 #include <freshet/aggregate/aggregate.hpp>
+#include <freshet/aggregate/approx_distinct.hpp>
+#include <freshet/aggregate/approx_top_k.hpp>
+#include <freshet/aggregate/arg_extrema.hpp>
 #include <freshet/aggregate/basic.hpp>
 #include <freshet/aggregate/distinct.hpp>
 #include <freshet/aggregate/estimate.hpp>
+#include <freshet/aggregate/ewma.hpp>
 #include <freshet/aggregate/moments.hpp>
 #include <freshet/aggregate/ordered.hpp>
+#include <freshet/aggregate/quantile.hpp>
 #include <freshet/core/batch.hpp>
 #include <freshet/core/codec.hpp>
 #include <freshet/core/columns.hpp>
