@@ -9,6 +9,7 @@
 #include <freshet/aggregate/arg_extrema.hpp>
 #include <freshet/aggregate/basic.hpp>
 #include <freshet/aggregate/distinct.hpp>
+#include <freshet/aggregate/estimate.hpp>
 #include <freshet/aggregate/ewma.hpp>
 #include <freshet/aggregate/moments.hpp>
 #include <freshet/aggregate/ordered.hpp>
