@@ -22,14 +22,17 @@
 namespace freshet::jsonl {
 
 write_description write(std::string path, write_options options) {
-  if (options.time_format == timestamp_format::any) {
-    throw std::invalid_argument(fmt::format(
-        "jsonl::write '{}': time_format is any, wanted one format; set .time_format", path));
-  }
+  detail::check_write_options(path, options);
   return {std::move(path), detail::jsonl_writer{options}};
 }
 
 namespace detail {
+
+void check_write_options(std::string_view path, const write_options& options) {
+  if (options.time_format != timestamp_format::any) return;
+  throw std::invalid_argument(fmt::format(
+      "jsonl::write '{}': time_format is any, wanted one format; set .time_format", path));
+}
 
 void check_read_options(const read_options& options, const std::vector<std::string_view>& fields) {
   freshet::detail::check_text_sizes("jsonl::read", options.record_bytes_max, options.block_bytes);

@@ -28,6 +28,8 @@
 #include <freshet/connectors/detail/csv_writer.hpp>
 #include <freshet/connectors/detail/file_sink.hpp>
 #include <freshet/connectors/detail/file_source.hpp>
+#include <freshet/connectors/detail/parts_sink.hpp>
+#include <freshet/connectors/parts.hpp>
 #include <freshet/core/fields.hpp>
 
 #include <absl/status/statusor.h>
@@ -127,5 +129,15 @@ using write_description = freshet::detail::file_write_description<detail::csv_wr
 /// `csv::raw_record` is written verbatim, so a row of nothing else is its original line.
 /// \throws std::invalid_argument on unusable options: see `write_options`.
 write_description write(std::string path, write_options options = {});
+
+/// Writes rows to many files below `folder`, exactly once: see parts.hpp. `partition` gives the
+/// folder of each row, as `daily(&row::at)` does, or none. Parts are named `part-000000.csv`.
+/// \throws std::invalid_argument on unusable options.
+template <class Partition = in_one_folder>
+freshet::detail::parts_description<detail::csv_writer, Partition> write_parts(
+    std::string folder, Partition partition = {}, roll rolls = {}, write_options options = {}) {
+  detail::check_write_options(folder, options);
+  return {std::move(folder), detail::csv_writer{std::move(options)}, std::move(partition), rolls};
+}
 
 }  // namespace freshet::csv

@@ -24,6 +24,8 @@
 #include <freshet/connectors/detail/file_source.hpp>
 #include <freshet/connectors/detail/jsonl_reader.hpp>
 #include <freshet/connectors/detail/jsonl_writer.hpp>
+#include <freshet/connectors/detail/parts_sink.hpp>
+#include <freshet/connectors/parts.hpp>
 #include <freshet/core/fields.hpp>
 
 #include <initializer_list>
@@ -103,5 +105,15 @@ using write_description = freshet::detail::file_write_description<detail::jsonl_
 /// UTF-8 become U+FFFD. A row that is a `csv::raw_record` is written verbatim.
 /// \throws std::invalid_argument when `.time_format` is `any`.
 write_description write(std::string path, write_options options = {});
+
+/// Writes rows to many files below `folder`, exactly once: see parts.hpp. `partition` gives the
+/// folder of each row, as `daily(&row::at)` does, or none. Parts are named `part-000000.jsonl`.
+/// \throws std::invalid_argument on unusable options.
+template <class Partition = in_one_folder>
+freshet::detail::parts_description<detail::jsonl_writer, Partition> write_parts(
+    std::string folder, Partition partition = {}, roll rolls = {}, write_options options = {}) {
+  detail::check_write_options(folder, options);
+  return {std::move(folder), detail::jsonl_writer{std::move(options)}, std::move(partition), rolls};
+}
 
 }  // namespace freshet::jsonl

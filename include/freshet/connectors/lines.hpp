@@ -15,7 +15,9 @@
 #include <freshet/connectors/detail/file_sink.hpp>
 #include <freshet/connectors/detail/file_source.hpp>
 #include <freshet/connectors/detail/line_scanner.hpp>
+#include <freshet/connectors/detail/parts_sink.hpp>
 #include <freshet/connectors/follow.hpp>
+#include <freshet/connectors/parts.hpp>
 
 #include <absl/status/statusor.h>
 
@@ -93,6 +95,7 @@ struct line_text {
 /// How `lines::write` writes rows of any type.
 struct line_writer {
   static constexpr std::string_view writer_name = "lines::write";
+  static constexpr std::string_view extension = ".txt";
 
   template <class T>
   static consteval bool check() {
@@ -131,5 +134,14 @@ using write_description = freshet::detail::file_write_description<detail::line_w
 /// `path.inprogress` until no row follows any more. Text is written verbatim: a row with a line
 /// break in it is read again as several.
 write_description write(std::string path);
+
+/// Writes rows that are text to many files below `folder`, exactly once: see parts.hpp. `partition`
+/// gives the folder of each row, or none. Parts are named `part-000000.txt`.
+/// \throws std::invalid_argument on unusable options.
+template <class Partition = in_one_folder>
+freshet::detail::parts_description<detail::line_writer, Partition> write_parts(
+    std::string folder, Partition partition = {}, roll rolls = {}) {
+  return {std::move(folder), detail::line_writer{}, std::move(partition), rolls};
+}
 
 }  // namespace freshet::lines

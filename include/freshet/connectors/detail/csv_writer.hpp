@@ -20,6 +20,9 @@
 
 namespace freshet::csv::detail {
 
+/// Throws `std::invalid_argument` when `options` are unusable for the file or folder `path`.
+void check_write_options(std::string_view path, const write_options& options);
+
 void append_integer(std::int64_t number, std::string& out);
 void append_integer(std::uint64_t number, std::string& out);
 void append_number(float number, std::string& out);
@@ -157,6 +160,7 @@ class csv_lines {
 /// How `csv::write` writes rows of any type.
 struct csv_writer {
   static constexpr std::string_view writer_name = "csv::write";
+  static constexpr std::string_view extension = ".csv";
   write_options options;
 
   template <class T>

@@ -23,6 +23,9 @@ namespace freshet::jsonl::detail {
 using csv::detail::is_optional;
 using csv::detail::text_like;
 
+/// Throws `std::invalid_argument` when `options` are unusable for the file or folder `path`.
+void check_write_options(std::string_view path, const write_options& options);
+
 /// Appends `text` in quotes, with escapes where JSON wants them. What is not UTF-8 becomes U+FFFD,
 /// one for each maximal part of a character.
 void append_string(std::string_view text, std::string& out);
@@ -152,6 +155,7 @@ class jsonl_lines {
 /// How `jsonl::write` writes rows of any type.
 struct jsonl_writer {
   static constexpr std::string_view writer_name = "jsonl::write";
+  static constexpr std::string_view extension = ".jsonl";
   write_options options;
 
   template <class T>
