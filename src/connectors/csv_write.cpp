@@ -29,7 +29,7 @@ write_description write(std::string path, write_options options) {
     throw std::invalid_argument(fmt::format(
         "csv::write '{}': time_format is any, wanted one format; set .time_format", path));
   }
-  return {std::move(path), std::move(options)};
+  return {std::move(path), detail::csv_writer{std::move(options)}};
 }
 
 namespace detail {

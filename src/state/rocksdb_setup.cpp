@@ -156,11 +156,15 @@ rocksdb::ColumnFamilyOptions family_options(const table_use& use) {
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.write_buffer_size = std::size_t{1} << 20;  // Never written to.
   options.target_file_size_base = file_bytes_max;
-  // Commits are merged with each other long before they are with all rows there are, which few of
-  // them would be worth. Rows that were replaced may take as much room as those that count.
+  // Commits are merged with others of about their size, and with all rows there are only when
+  // there are twice as many bytes beside these: all rows would cost much, and compress better, so
+  // that a few commits seem large beside them. So rows that were replaced take up to twice the
+  // room of those that count.
   options.compaction_style = rocksdb::kCompactionStyleUniversal;
-  options.compaction_options_universal.size_ratio = 10;  // Percent.
-  options.compaction_options_universal.max_size_amplification_percent = 100;
+  rocksdb::CompactionOptionsUniversal& merging = options.compaction_options_universal;
+  merging.stop_style = rocksdb::kCompactionStopStyleSimilarSize;
+  merging.size_ratio = 100;  // Percent: at most twice as large, or half.
+  merging.max_size_amplification_percent = 200;
   options.level0_file_num_compaction_trigger = files_until_compaction;
   options.level0_slowdown_writes_trigger = files_until_wait * 2;
   options.level0_stop_writes_trigger = files_until_wait * 4;

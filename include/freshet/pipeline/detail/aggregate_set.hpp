@@ -59,15 +59,17 @@ class aggregate_set {
     return all;
   }
 
-  /// Names and kinds, for the fingerprint: two aggregates may have states that look alike. Those
-  /// of applications have no kind.
+  /// Names and kinds, for the fingerprint: two aggregates may have states that look alike. A kind
+  /// holds the options that the state depends on. Those of applications have no kind.
   std::string format() const {
     std::string text;
     each([&](auto index) {
       using part = std::tuple_element_t<index, std::tuple<Aggregates...>>;
       if (!text.empty()) text += ", ";
       text += std::get<index>(parts_).name;
-      if constexpr (requires { part::kind; }) text.append(":").append(part::kind);
+      if constexpr (requires(const part& each) { each.kind; }) {
+        text.append(":").append(std::get<index>(parts_).kind);
+      }
     });
     return text;
   }
