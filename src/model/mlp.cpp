@@ -1,8 +1,8 @@
 // Scoring with small networks.
 //
-// In both kinds of weights one row is computed by one function, whatever batch it comes in, so that
-// its bits do not depend on the batch. Loops over outputs (floats) and over inputs (integers) are
-// those that compilers vectorise without changing an order of additions.
+// Rows go through the layers some at a time, so that what was read of the weights is used for all
+// of them. For each row and output the additions are the same ones in the same order, whatever rows
+// it comes with: its bits do not depend on the batch.
 #include <freshet/model/mlp.hpp>
 
 #include <fmt/core.h>
@@ -26,51 +26,103 @@ void rectify(std::span<float> sums) {
   for (float& sum : sums) sum = sum < 0 ? 0 : sum;
 }
 
-void apply(const dense_layer& layer, std::span<const float> in, std::span<float> out) {
-  std::copy(layer.bias.begin(), layer.bias.end(), out.begin());
-  const float* weights = layer.weights.data();
-  float* const sums = out.data();
-  const std::size_t outputs = layer.outputs;
-  for (const float value : in) {
-    for (std::size_t j = 0; j < outputs; ++j) sums[j] += value * weights[j];
-    weights += outputs;
-  }
-}
+constexpr std::size_t rows_at_once = 32;
+/// So many sums stay in registers, in a loop that compilers unroll and vectorise.
+constexpr std::size_t sums_at_once = 16;
+/// So many inputs at a time: their weights for those sums are 4 KiB, and stay near.
+constexpr std::size_t inputs_at_once = 64;
 
-/// Room for a row on its way through the layers.
+/// Room for some rows on their way through the layers.
 struct row_buffers {
   std::vector<float> in;
   std::vector<float> out;
   std::vector<std::int16_t> rounded;
+  std::vector<std::int16_t> weights;  ///< Of one output.
+  std::vector<float> scales;  ///< Of each row; a NaN for one with a value that is not finite.
 };
 
-void apply(const quantized_layer& layer, std::span<const float> in, std::span<float> out,
-           std::vector<std::int16_t>& rounded) {
+/// Adds what the inputs from `from` to `to` give to `Size` sums of one row.
+template <std::size_t Size>
+void add_inputs(const float* in, std::size_t from, std::size_t to, const float* weights,
+                std::size_t outputs, float* out) {
+  float sums[Size];
+  for (std::size_t j = 0; j < Size; ++j) sums[j] = out[j];
+  for (std::size_t i = from; i < to; ++i) {
+    const float* const of_input = weights + i * outputs;
+    for (std::size_t j = 0; j < Size; ++j) sums[j] += in[i] * of_input[j];
+  }
+  for (std::size_t j = 0; j < Size; ++j) out[j] = sums[j];
+}
+
+void apply(const dense_layer& layer, std::size_t rows, std::span<const float> in,
+           row_buffers& buffers) {
+  const std::size_t inputs = layer.inputs;
+  const std::size_t outputs = layer.outputs;
+  float* const out = buffers.out.data();
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::copy(layer.bias.begin(), layer.bias.end(), out + row * outputs);
+  }
+  for (std::size_t from = 0; from < inputs; from += inputs_at_once) {
+    const std::size_t to = std::min(from + inputs_at_once, inputs);
+    std::size_t j = 0;
+    for (; j + sums_at_once <= outputs; j += sums_at_once) {
+      for (std::size_t row = 0; row < rows; ++row) {
+        add_inputs<sums_at_once>(in.data() + row * inputs, from, to, layer.weights.data() + j,
+                                 outputs, out + row * outputs + j);
+      }
+    }
+    for (; j < outputs; ++j) {
+      for (std::size_t row = 0; row < rows; ++row) {
+        add_inputs<1>(in.data() + row * inputs, from, to, layer.weights.data() + j, outputs,
+                      out + row * outputs + j);
+      }
+    }
+  }
+}
+
+/// Rounds a row to 8 bits. \return the unit, or a NaN.
+float round_row(std::span<const float> in, std::int16_t* rounded) {
   float largest = 0;
   bool finite = true;
   for (const float value : in) {
     finite &= std::isfinite(value);
     largest = std::max(largest, std::abs(value));
   }
-  if (!finite) {
-    std::fill(out.begin(), out.end(), std::numeric_limits<float>::quiet_NaN());
-    return;
-  }
-  const float scale = largest / 127;
-  rounded.resize(in.size());
+  const float scale = finite ? largest / 127 : std::numeric_limits<float>::quiet_NaN();
   for (std::size_t i = 0; i < in.size(); ++i) {
     rounded[i] = scale > 0 ? static_cast<std::int16_t>(std::lrint(in[i] / scale)) : std::int16_t{0};
   }
-  const std::int8_t* weights = layer.weights.data();
+  return scale;
+}
+
+std::int32_t product_of(const std::int16_t* a, const std::int16_t* b, std::size_t size) {
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    sum += static_cast<std::int32_t>(a[i]) * static_cast<std::int32_t>(b[i]);
+  }
+  return sum;
+}
+
+void apply(const quantized_layer& layer, std::size_t rows, std::span<const float> in,
+           row_buffers& buffers) {
   const std::size_t inputs = layer.inputs;
-  const std::int16_t* const values = rounded.data();
-  for (std::size_t j = 0; j < layer.outputs; ++j) {
-    std::int32_t sum = 0;
-    for (std::size_t i = 0; i < inputs; ++i) {
-      sum += static_cast<std::int32_t>(values[i]) * static_cast<std::int32_t>(weights[i]);
+  const std::size_t outputs = layer.outputs;
+  buffers.rounded.resize(rows * inputs);
+  buffers.scales.resize(rows);
+  for (std::size_t row = 0; row < rows; ++row) {
+    buffers.scales[row] =
+        round_row(in.subspan(row * inputs, inputs), buffers.rounded.data() + row * inputs);
+  }
+  for (std::size_t j = 0; j < outputs; ++j) {
+    // Wider once for all rows: machines multiply pairs of 16 bits at a time.
+    const std::int8_t* const weights = layer.weights.data() + j * inputs;
+    buffers.weights.assign(weights, weights + inputs);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::int32_t sum =
+          product_of(buffers.rounded.data() + row * inputs, buffers.weights.data(), inputs);
+      buffers.out[row * outputs + j] =
+          static_cast<float>(sum) * (buffers.scales[row] * layer.scales[j]) + layer.bias[j];
     }
-    weights += inputs;
-    out[j] = static_cast<float>(sum) * (scale * layer.scales[j]) + layer.bias[j];
   }
 }
 
@@ -88,23 +140,26 @@ void require_sizes(const Model& model, std::span<const float> features, std::spa
       features.size(), scores.size(), inputs, outputs));
 }
 
-template <class Model, class Apply>
-void predict_rows(const Model& model, std::span<const float> features, std::span<float> scores,
-                  Apply&& apply_layer) {
+template <class Model>
+void predict_rows(const Model& model, std::span<const float> features, std::span<float> scores) {
   require_sizes(model, features, scores);
-  row_buffers row;
+  row_buffers buffers;
   const std::size_t inputs = model.inputs();
   const std::size_t outputs = model.outputs();
-  for (std::size_t at = 0; at * inputs < features.size(); ++at) {
-    std::span<const float> in = features.subspan(at * inputs, inputs);
+  const std::size_t all = features.size() / inputs;
+  for (std::size_t at = 0; at < all; at += rows_at_once) {
+    const std::size_t rows = std::min(rows_at_once, all - at);
+    std::span<const float> in = features.subspan(at * inputs, rows * inputs);
     for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
-      row.out.resize(model.layers[layer].outputs);
-      apply_layer(model.layers[layer], in, row);
-      if (layer + 1 < model.layers.size()) rectify(row.out);
-      row.in.swap(row.out);
-      in = row.in;
+      buffers.out.resize(rows * model.layers[layer].outputs);
+      apply(model.layers[layer], rows, in, buffers);
+      if (layer + 1 < model.layers.size()) rectify(buffers.out);
+      buffers.in.swap(buffers.out);
+      in = buffers.in;
     }
-    for (std::size_t j = 0; j < outputs; ++j) scores[at * outputs + j] = finish(in[j], model.link);
+    for (std::size_t i = 0; i < rows * outputs; ++i) {
+      scores[at * outputs + i] = finish(in[i], model.link);
+    }
   }
 }
 
@@ -149,10 +204,7 @@ std::string mlp::check() const {
 }
 
 void mlp::predict(std::span<const float> features, std::span<float> scores) const {
-  predict_rows(*this, features, scores,
-               [](const dense_layer& layer, std::span<const float> in, row_buffers& row) {
-                 apply(layer, in, row.out);
-               });
+  predict_rows(*this, features, scores);
 }
 
 mlp linear_model(std::vector<float> weights, float bias, output_link link) {
@@ -177,10 +229,7 @@ std::string quantized_mlp::check() const {
 }
 
 void quantized_mlp::predict(std::span<const float> features, std::span<float> scores) const {
-  predict_rows(*this, features, scores,
-               [](const quantized_layer& layer, std::span<const float> in, row_buffers& row) {
-                 apply(layer, in, row.out, row.rounded);
-               });
+  predict_rows(*this, features, scores);
 }
 
 quantized_mlp quantize(const mlp& model) {

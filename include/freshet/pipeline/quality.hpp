@@ -123,6 +123,11 @@ inline constexpr bool measures = [] {
   return false;
 }();
 
+/// Whether a member is a float or a double, or an optional one.
+template <class Member, class T>
+inline constexpr bool is_real = std::is_floating_point_v<typename without_optional<
+    std::remove_cvref_t<std::invoke_result_t<const Member&, const T&>>>::type>;
+
 template <class D, class P>
 struct drift_function {
   using state = typename D::state;
@@ -240,12 +245,9 @@ auto scaling(const char* kind, std::string name, scaling_options options, Member
           f = scaling_function<Standardizes, Members...>{
               options, fields, std::tuple(members...)}]<class Upstream>(const Upstream& upstream) {
     using record = typename Upstream::value_type;
-    static_assert(
-        (std::is_floating_point_v<typename without_optional<
-             std::remove_cvref_t<std::invoke_result_t<const Members&, const record&>>>::type> &&
-         ...),
-        "freshet: what is clipped or standardized must be a float or a double, or an "
-        "optional one; map integers to them first");
+    static_assert((is_real<Members, record> && ...),
+                  "freshet: what is clipped or standardized must be a float or a double, or an "
+                  "optional one; map integers to them first");
     require_usable(std::string(kind) + " '" + name + "'", options.check());
     std::string described = options.describe();
     for (const std::string& each : f.fields) described += " " + each;
