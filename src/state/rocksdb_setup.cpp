@@ -8,6 +8,11 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
+
 #include <algorithm>
 #include <charconv>
 #include <cstdarg>
@@ -23,6 +28,22 @@ class silent_logger final : public rocksdb::Logger {
   using rocksdb::Logger::Logv;
   void Logv(const char*, std::va_list) override {}
 };
+
+// Merging files may take its time. Tasks may not: where all processors are busy, each of them would
+// be kept waiting for whole slices of the scheduler. For the calling thread, which stays as it is
+// from then on.
+void give_way() {
+  static thread_local bool gives_way = false;
+  if (std::exchange(gives_way, true)) return;
+#if defined(__linux__)
+  constexpr int lower = 10;
+  constexpr int lowest = 19;
+  const auto self = static_cast<id_t>(::gettid());
+  const int now = ::getpriority(PRIO_PROCESS, self);
+  // A refusal only costs pauses.
+  static_cast<void>(::setpriority(PRIO_PROCESS, self, std::min(now + lower, lowest)));
+#endif
+}
 
 class expiry_filter final : public rocksdb::CompactionFilter {
  public:
@@ -43,6 +64,7 @@ class filter_factory final : public rocksdb::CompactionFilterFactory {
   const char* Name() const override { return "freshet.expiry"; }
   std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
       const rocksdb::CompactionFilter::Context&) override {
+    give_way();
     return std::make_unique<expiry_filter>(board_->get());
   }
 

@@ -243,6 +243,7 @@ auto aggregate(std::string name, Aggregates... aggregates) {
     fresh.format = detail::describe_windows(assigner, options, upstream.when(), format_of<key>(),
                                             set.format());
     fresh.layout = &detail::window_operator<T, KeyOf, kernel>::layout;
+    fresh.limits_memory = detail::window_operator<T, KeyOf, kernel>::keeps_to_limit;
     if (upstream.when() != nullptr && upstream.when()->early()) {
       // Which record is the n-th is decided by a log of one order.
       const bool by_count = upstream.when()->early_by_count_alone();
