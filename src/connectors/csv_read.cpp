@@ -76,10 +76,13 @@ namespace detail {
 
 std::string describe_reading(const read_options& options,
                              const std::vector<std::string_view>& fields) {
+  std::string columns = freshet::detail::list_renamed(options.rename);
+  if (!options.header) {
+    for (const std::string_view field : fields) columns += fmt::format(" {}", field);
+  }
   return fmt::format("csv {} {}header, times {}, record_bytes_max {},{}", options.delimiter,
                      options.header ? "" : "no ", freshet::detail::name_of(options.time_format),
-                     options.record_bytes_max,
-                     freshet::detail::list_renamed(options.rename, fields));
+                     options.record_bytes_max, columns);
 }
 
 void check_read_options(const read_options& options, const std::vector<std::string_view>& fields) {

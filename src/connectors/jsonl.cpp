@@ -53,12 +53,10 @@ void check_read_options(const read_options& options, const std::vector<std::stri
   }
 }
 
-std::string describe_reading(const read_options& options,
-                             const std::vector<std::string_view>& fields) {
+std::string describe_reading(const read_options& options) {
   return fmt::format("jsonl, times {}, depth_max {}, record_bytes_max {},{}",
                      freshet::detail::name_of(options.time_format), options.depth_max,
-                     options.record_bytes_max,
-                     freshet::detail::list_renamed(options.rename, fields));
+                     options.record_bytes_max, freshet::detail::list_renamed(options.rename));
 }
 
 absl::StatusOr<std::unique_ptr<freshet::detail::line_scanner>> open_lines(

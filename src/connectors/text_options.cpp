@@ -50,11 +50,9 @@ std::string_view renamed(const rename_list& rename, std::string_view field) {
   return field;
 }
 
-std::string list_renamed(const rename_list& rename, const std::vector<std::string_view>& fields) {
+std::string list_renamed(const rename_list& rename) {
   std::string text;
-  for (const std::string_view field : fields) {
-    text += fmt::format(" {}={}", field, renamed(rename, field));
-  }
+  for (const auto& [field, name] : rename) text += fmt::format(" {}={}", field, name);
   return text;
 }
 

@@ -25,8 +25,8 @@ void check_rename(std::string_view reader, const rename_list& rename,
 /// The name under which `field` stands in the file.
 std::string_view renamed(const rename_list& rename, std::string_view field);
 
-/// ` field=name` for each of `fields`.
-std::string list_renamed(const rename_list& rename, const std::vector<std::string_view>& fields);
+/// ` field=name` for each renamed field.
+std::string list_renamed(const rename_list& rename);
 
 std::string_view name_of(csv::timestamp_format format);
 

@@ -34,8 +34,9 @@ namespace freshet::csv::detail {
 /// Throws `std::invalid_argument` when `options` are unusable for a struct with these fields.
 void check_read_options(const read_options& options, const std::vector<std::string_view>& fields);
 
-/// Which column fills which field, and how times and lines are read: `csv , header, times iso,
-/// key=carrier value=delay`. A job may not resume with another text.
+/// How times and lines are read, and which fields are found under another name, or in which columns
+/// where no header names them: `csv , header, times iso, record_bytes_max 16777216, key=carrier`. A
+/// job may not resume with another text; with a header it may with other fields.
 std::string describe_reading(const read_options& options,
                              const std::vector<std::string_view>& fields);
 

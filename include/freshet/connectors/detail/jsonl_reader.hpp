@@ -22,10 +22,9 @@ namespace freshet::jsonl::detail {
 /// Throws `std::invalid_argument` when `options` are unusable for a struct with these fields.
 void check_read_options(const read_options& options, const std::vector<std::string_view>& fields);
 
-/// Which key fills which field, and how times and lines are read. A job may not resume with another
-/// text.
-std::string describe_reading(const read_options& options,
-                             const std::vector<std::string_view>& fields);
+/// How times and lines are read, and which fields have another key. A job may not resume with
+/// another text; it may with other fields.
+std::string describe_reading(const read_options& options);
 
 /// Opens the lines of `input`, the file `path`, at `position`.
 absl::StatusOr<std::unique_ptr<freshet::detail::line_scanner>> open_lines(
@@ -72,9 +71,7 @@ struct jsonl_format {
 
   const std::optional<follow>& following() const { return options.follow; }
 
-  std::string describe() const {
-    return describe_reading(options, csv::detail::field_name_list<T>());
-  }
+  std::string describe() const { return describe_reading(options); }
 
   absl::StatusOr<records> open(std::unique_ptr<freshet::detail::input_file> input,
                                const std::string& path,
