@@ -4,9 +4,9 @@
 // taken, all of them for the same 100,000 keys, so that each checkpoint finds a tenth of the rows
 // changed. An event costs next to nothing to make; the window counts and sums.
 //
-// Each iteration runs for `seconds` without checkpoints, then with one each second, in turn: what
-// is compared was measured within the same minutes. Figures begin when the window is full and
-// its first commit, which has all keys, is done.
+// Each repetition runs for half of `seconds` without checkpoints, then for `seconds` with one each
+// second: what is compared was measured within the same minute. Figures begin when the window is
+// full and its first commit, which has all keys, is done.
 //
 // Cost: CPU time of the whole process for an event, so that sorting, writing and compacting in
 // other threads count, too; beside it events per second of wall time. The longest pause is what
@@ -17,7 +17,9 @@
 // Restore is the time of `start` on the directory that the last run has left; then its window
 // fires, and all its counts and sums have to be those of the events that were given.
 //
-//     checkpoint_bench --benchmark_out=checkpoint.json --benchmark_out_format=json
+//     checkpoint_bench --benchmark_filter=parallelism:1 --benchmark_repetitions=4
+#include "measuring.hpp"
+
 #include <freshet/aggregate/basic.hpp>
 #include <freshet/connectors/callback.hpp>
 #include <freshet/core/hash.hpp>
@@ -29,9 +31,6 @@
 #include <freshet/window/tumbling.hpp>
 
 #include <benchmark/benchmark.h>
-#include <fmt/core.h>
-
-#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -39,8 +38,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,6 +49,8 @@
 namespace {
 
 namespace fr = freshet;
+using measuring::process_seconds;
+using measuring::temporary_directory;
 using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 
@@ -70,13 +69,6 @@ event event_of(std::uint64_t k) {
   const std::uint64_t bits = fr::mix_bits(k);
   return {k < keys ? k : bits % changing_keys, static_cast<std::int64_t>(bits >> 56),
           fr::timestamp{fr::duration{static_cast<std::int64_t>(k / 1'000)}}};
-}
-
-/// CPU time.
-double process_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 /// What all rows say together.
@@ -310,139 +302,43 @@ std::optional<double> restore_ms(std::size_t parallelism, const std::string& dir
   return all == told->before_resuming(parallelism) ? took : std::nullopt;
 }
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-class temporary_directory {
- public:
-  temporary_directory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "freshet_XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    path_ = pattern;
-  }
-  ~temporary_directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  temporary_directory(const temporary_directory&) = delete;
-  temporary_directory& operator=(const temporary_directory&) = delete;
-  std::string path() const { return (path_ / "state").string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-struct line {
-  std::size_t parallelism = 1;
-  measured off, on;
-  double checkpoint_cpu_ms = 0;  ///< What a checkpoint costs, wherever.
-  double cost = 0;               ///< CPU per event: how much more.
-  double lost = 0;               ///< Events per second: how much less.
-  double restore_ms = 0;
-  std::uint64_t checkpoints = 0;  ///< Of all runs.
-};
-std::vector<line>& lines() {
-  static std::vector<line> all;
-  return all;
-}
-
 /// \param range parallelism; seconds of each run.
 void checkpoints(benchmark::State& state) {
   const auto parallelism = static_cast<std::size_t>(state.range(0));
   const auto seconds = static_cast<double>(state.range(1));
-  line told;
-  told.parallelism = parallelism;
-  std::vector<double> of_checkpoint, costs, losses, off_cpu, on_cpu, off_rate, on_rate, restores;
   for (auto unused : state) {
     static_cast<void>(unused);
     const temporary_directory home;
-    const std::optional<measured> off = run_for(parallelism, seconds, "");
+    const std::optional<measured> off = run_for(parallelism, seconds / 2, "");
     const std::optional<measured> on = run_for(parallelism, seconds, home.path());
     const std::optional<double> restored = on ? restore_ms(parallelism, home.path()) : std::nullopt;
     if (!off || !on || !restored) {
       state.SkipWithError("a run failed, or the restored rows are not those of its events");
       return;
     }
-    costs.push_back(on->cpu_ns / off->cpu_ns - 1);
-    of_checkpoint.push_back(1e-6 * (on->cpu_ns - off->cpu_ns) * on->events /
-                            static_cast<double>(std::max<std::uint64_t>(1, on->checkpoints)));
-    losses.push_back(1 - on->events_per_second / off->events_per_second);
-    off_cpu.push_back(off->cpu_ns);
-    on_cpu.push_back(on->cpu_ns);
-    off_rate.push_back(off->events_per_second);
-    on_rate.push_back(on->events_per_second);
-    restores.push_back(*restored);
-    const double longest = std::max(told.on.pause_ms, on->pause_ms);
-    told.on = *on;
-    told.on.pause_ms = longest;
-    told.checkpoints += on->checkpoints;
+    state.counters["cost_percent"] = 100 * (on->cpu_ns / off->cpu_ns - 1);
+    state.counters["lost_percent"] = 100 * (1 - on->events_per_second / off->events_per_second);
+    state.counters["checkpoint_cpu_ms"] =
+        1e-6 * (on->cpu_ns - off->cpu_ns) * on->events /
+        static_cast<double>(std::max<std::uint64_t>(1, on->checkpoints));
+    state.counters["off_cpu_ns"] = off->cpu_ns;
+    state.counters["on_cpu_ns"] = on->cpu_ns;
+    state.counters["off_per_second"] = off->events_per_second;
+    state.counters["on_per_second"] = on->events_per_second;
+    state.counters["pause_ms"] = on->pause_ms;
+    state.counters["durable_ms"] = on->durable_ms;
+    state.counters["restore_ms"] = *restored;
+    state.counters["checkpoints"] = static_cast<double>(on->checkpoints);
+    state.counters["rows"] = static_cast<double>(on->rows);
+    state.counters["bytes"] = static_cast<double>(on->bytes);
   }
-  told.cost = median(costs);
-  told.lost = median(losses);
-  told.checkpoint_cpu_ms = median(of_checkpoint);
-  told.off.cpu_ns = median(off_cpu);
-  told.on.cpu_ns = median(on_cpu);
-  told.off.events_per_second = median(off_rate);
-  told.on.events_per_second = median(on_rate);
-  told.restore_ms = median(restores);
-  state.counters["cost_percent"] = 100 * told.cost;
-  state.counters["lost_percent"] = 100 * told.lost;
-  state.counters["checkpoint_cpu_ms"] = told.checkpoint_cpu_ms;
-  state.counters["off_cpu_ns"] = told.off.cpu_ns;
-  state.counters["on_cpu_ns"] = told.on.cpu_ns;
-  state.counters["pause_ms"] = told.on.pause_ms;
-  state.counters["restore_ms"] = told.restore_ms;
-  state.counters["checkpoints"] = static_cast<double>(told.checkpoints);
-  state.counters["rows"] = static_cast<double>(told.on.rows);
-  state.counters["bytes"] = static_cast<double>(told.on.bytes);
-  lines().push_back(told);
 }
 
 BENCHMARK(checkpoints)
     ->ArgNames({"parallelism", "seconds"})
     ->ArgsProduct({{1, 2}, {16}})
-    ->Iterations(6)
+    ->Iterations(1)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
-void print_table() {
-  if (lines().empty()) return;
-  constexpr const char* row = "{:<44}{:>12}{:>12}\n";
-  for (const line& each : lines()) {
-    fmt::print("\n");
-    fmt::print(row,
-               fmt::format("{} keys, {} % change, parallelism {}", keys, 100 * changing_keys / keys,
-                           each.parallelism),
-               "measured", "target");
-    const auto tell = [&](const char* what, double value, int digits, const char* target) {
-      fmt::print(row, what, fmt::format("{:.{}f}", value, digits), target);
-    };
-    tell("checkpoints", static_cast<double>(each.checkpoints), 0, ">= 60");
-    tell("cost, % of CPU per event", 100 * each.cost, 1, "<= 5");
-    tell("CPU time of a checkpoint, ms", each.checkpoint_cpu_ms, 1, "");
-    tell("longest pause of a task, ms", each.on.pause_ms, 2, "<= 5");
-    tell("restore of all keys, ms", each.restore_ms, 0, "<= 1000");
-    tell("CPU per event without, ns", each.off.cpu_ns, 1, "");
-    tell("CPU per event with, ns", each.on.cpu_ns, 1, "");
-    tell("million events per second without", each.off.events_per_second / 1e6, 2, "");
-    tell("million events per second with", each.on.events_per_second / 1e6, 2, "");
-    tell("wall time lost, %", 100 * each.lost, 1, "");
-    tell("rows of a checkpoint", static_cast<double>(each.on.rows), 0, "");
-    tell("bytes of a checkpoint", static_cast<double>(each.on.bytes), 0, "");
-    tell("barrier to durable, ms", each.on.durable_ms, 1, "");
-  }
-}
-
 }  // namespace
-
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  print_table();
-  return 0;
-}

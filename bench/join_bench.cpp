@@ -3,8 +3,11 @@
 // One auction in 16 records, half of all bids for the newest hundredth auction, as in Nexmark; a
 // bid is valid while its auction is open. The loop keeps open auctions in a hash table and knows
 // that an auction comes before its bids; the pipeline knows nothing of the kind. Both compute their
-// records on the fly, and their results are compared. Each iteration runs both, in turn, on the CPU
-// time of this thread. Counters: median ns per record of each, and the ratio of the medians.
+// records on the fly, and their results are compared. Both run in turn, on the CPU time of
+// this thread. Counters: ns per record of each, and their ratio; one for each repetition, of which
+// `--benchmark_repetitions=5` makes five.
+#include "measuring.hpp"
+
 #include <freshet/connectors/callback.hpp>
 #include <freshet/connectors/generate.hpp>
 #include <freshet/core/hash.hpp>
@@ -16,8 +19,6 @@
 #include <absl/container/flat_hash_map.h>
 #include <benchmark/benchmark.h>
 
-#include <time.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +28,7 @@
 namespace {
 
 namespace fr = freshet;
+using measuring::thread_seconds;
 
 struct auction {
   std::uint64_t id = 0;
@@ -124,46 +126,34 @@ answer by_pipeline(std::uint64_t count, std::size_t text) {
   return all;
 }
 
-double thread_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 /// \param range length of a bid's text.
 void interval_join_of_bids(benchmark::State& state) {
   constexpr std::uint64_t count = per_auction << 16U;
   const auto text = static_cast<std::size_t>(state.range(0));
-  std::vector<double> loop;
-  std::vector<double> library;
-  const auto timed = [&](std::vector<double>& times, auto run) {
+  double loop = 0;
+  double library = 0;
+  const auto timed = [&](double& ns, auto run) {
     const double start = thread_seconds();
     const answer result = run(count, text);
-    times.push_back((thread_seconds() - start) * 1e9 / static_cast<double>(count));
+    ns = (thread_seconds() - start) * 1e9 / static_cast<double>(count);
     return result;
   };
   for (auto unused : state) {
     static_cast<void>(unused);
     const answer expected = timed(loop, by_hand);
     if (!(timed(library, by_pipeline) == expected)) state.SkipWithError("the results disagree");
-    state.SetIterationTime(library.back() * 1e-9 * static_cast<double>(count));
+    state.SetIterationTime(library * 1e-9 * static_cast<double>(count));
   }
-  state.counters["loop_ns"] = median(loop);
-  state.counters["freshet_ns"] = median(library);
-  state.counters["freshet/loop"] = median(library) / median(loop);
+  state.counters["loop_ns_per_event"] = loop;
+  state.counters["ns_per_event"] = library;
+  state.counters["ratio"] = library / loop;
 }
 
 BENCHMARK(interval_join_of_bids)
     ->ArgName("text")
     ->Arg(0)
     ->Arg(60)
-    ->Iterations(5)
+    ->Iterations(1)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
 

@@ -9,6 +9,7 @@
 // their instructions (valgrind --tool=callgrind).
 //
 //     metrics_bench --benchmark_filter=windows
+#include "measuring.hpp"
 #include "runtime_load.hpp"
 
 #include <freshet/aggregate/basic.hpp>
@@ -23,8 +24,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <time.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -37,17 +36,12 @@
 namespace {
 
 namespace fr = freshet;
+using measuring::process_seconds;
 using namespace std::chrono_literals;
 using load::event;
 using load::events;
 
 constexpr int iterations = 15;
-
-double process_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 double quantile(std::vector<double> values, double q) {
   std::sort(values.begin(), values.end());

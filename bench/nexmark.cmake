@@ -19,3 +19,4 @@ add_executable(nexmark
   nexmark/queries_tables.cpp nexmark/queries_winners.cpp nexmark/queries_joins.cpp)
 target_link_libraries(nexmark PRIVATE nexmark_loops CLI11::CLI11)
 freshet_own_files(nexmark)
+add_dependencies(benchmarks nexmark)

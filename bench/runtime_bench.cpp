@@ -1,15 +1,16 @@
-// The parallel runtime: how it scales, what it costs when there is little to do, and how long
-// things take.
+// The parallel runtime: how it scales, what it costs when there is little to do, and how long its
+// windows take to be read. latency_bench.cpp says how long rows take.
 //
 // Records are computed by as many splits as there are cores, times two, and counted and summed in
 // tumbling windows; the rows are compared with those of the simplest loop. What is compared with
-// each other runs in turn, and counters are medians. Times are wall time, cores are CPU time of the
+// each other runs in turn, once for each repetition. Times are wall time, cores are CPU time of the
 // whole process over wall time, with nothing subtracted: the computing of records is part of it.
 //
-//     runtime_bench --seconds=3 --events=8000000 --benchmark_filter=scaling
+//     runtime_bench --events=8000000 --benchmark_filter=scaling --benchmark_repetitions=5
 //
 // `--seconds`: how long each row with a rate or a running job is watched. `--events`: of each
 // run that is timed; with 1M keys twice as many.
+#include "measuring.hpp"
 #include "runtime_load.hpp"
 
 #include <freshet/aggregate/basic.hpp>
@@ -24,8 +25,6 @@
 #include <freshet/window/tumbling.hpp>
 
 #include <benchmark/benchmark.h>
-
-#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -47,6 +46,7 @@
 namespace {
 
 namespace fr = freshet;
+using measuring::process_seconds;
 using namespace std::chrono_literals;
 using load::answer;
 using load::event;
@@ -64,27 +64,8 @@ double seconds_since(steady::time_point start) {
   return std::chrono::duration<double>(steady::now() - start).count();
 }
 
-double process_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 void watch() {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds_per_row));
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-/// Half the distance between the quartiles, as a part of the median.
-double noise(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t last = values.size() - 1;
-  return (values[(3 * last + 3) / 4] - values[last / 4]) / 2 / median(values);
 }
 
 auto windows_of(fr::pipeline& p, const events& of, fr::duration size) {
@@ -133,41 +114,36 @@ work work_of(std::uint64_t keys) {
   return made;
 }
 
-/// Runs every one of `options` in turn and leaves their times in `times`.
-void run_in_turn(benchmark::State& state, const work& what,
-                 const std::vector<fr::run_options>& options,
-                 std::vector<std::vector<double>>& times,
-                 std::vector<std::vector<double>>* cpu_times = nullptr) {
-  times.assign(options.size(), {});
-  if (cpu_times != nullptr) cpu_times->assign(options.size(), {});
+/// Runs every one of `options` in turn. \return nothing when one of them had other rows.
+std::vector<timed_run> run_in_turn(benchmark::State& state, const work& what,
+                                   const std::vector<fr::run_options>& options) {
+  std::vector<timed_run> all;
   for (auto unused : state) {
     static_cast<void>(unused);
-    for (std::size_t which = 0; which < options.size(); ++which) {
-      const timed_run one = run_once(what.of, what.per_window, options[which]);
-      if (one.found != what.wanted) state.SkipWithError("the rows are not those of the loop");
-      times[which].push_back(one.seconds);
-      if (cpu_times != nullptr) (*cpu_times)[which].push_back(one.cpu_seconds);
+    for (const fr::run_options& each : options) {
+      all.push_back(run_once(what.of, what.per_window, each));
+      if (all.back().found == what.wanted) continue;
+      state.SkipWithError("the rows are not those of the loop");
+      return {};
     }
   }
+  return all;
 }
 
-double ns_per_event(const std::vector<double>& times, const work& what) {
-  return median(times) * 1e9 / static_cast<double>(what.of.count);
+double ns_per_event(double seconds, const work& what) {
+  return seconds * 1e9 / static_cast<double>(what.of.count);
 }
 
 /// \param range keys. Wanted with 2 cores: 1.2 / 1.3 / 1.6 with 100 / 10k / 1M keys.
 void scaling(benchmark::State& state) {
   const work what = work_of(static_cast<std::uint64_t>(state.range(0)));
-  std::vector<std::vector<double>> times;
-  std::vector<std::vector<double>> cpu_times;
-  run_in_turn(state, what, {{.parallelism = 1}, {.parallelism = 2}}, times, &cpu_times);
-  state.counters["ns_1"] = ns_per_event(times[0], what);
-  state.counters["ns_2"] = ns_per_event(times[1], what);
-  state.counters["cpu_ns_1"] = ns_per_event(cpu_times[0], what);
-  state.counters["cpu_ns_2"] = ns_per_event(cpu_times[1], what);
-  state.counters["speedup"] = median(times[0]) / median(times[1]);
-  state.counters["noise_1"] = noise(times[0]);
-  state.counters["noise_2"] = noise(times[1]);
+  const auto runs = run_in_turn(state, what, {{.parallelism = 1}, {.parallelism = 2}});
+  if (runs.empty()) return;
+  state.counters["ns_1"] = ns_per_event(runs[0].seconds, what);
+  state.counters["ns_2"] = ns_per_event(runs[1].seconds, what);
+  state.counters["cpu_ns_1"] = ns_per_event(runs[0].cpu_seconds, what);
+  state.counters["cpu_ns_2"] = ns_per_event(runs[1].cpu_seconds, what);
+  state.counters["speedup"] = runs[0].seconds / runs[1].seconds;
 }
 
 /// A larger parallelism than there are cores. Wanted: all within 10 % of the best. `forced`: with
@@ -181,16 +157,15 @@ void oversubscription(benchmark::State& state) {
   for (const std::size_t parallelism : tried) {
     options.push_back({.parallelism = parallelism, .scheduler = fr::thread_pool(parallelism)});
   }
-  std::vector<std::vector<double>> times;
-  run_in_turn(state, what, options, times);
-  double best = median(times[0]);
-  for (const auto& each : times) best = std::min(best, median(each));
+  const auto runs = run_in_turn(state, what, options);
+  if (runs.empty()) return;
+  double best = runs[0].seconds;
+  for (const timed_run& each : runs) best = std::min(best, each.seconds);
   for (std::size_t which = 0; which < options.size(); ++which) {
     const bool forced = which >= tried.size();
     const std::string name =
         (forced ? "forced_" : "") + std::to_string(tried[which % tried.size()]);
-    state.counters["to_best_" + name] = median(times[which]) / best;
-    state.counters["noise_" + name] = noise(times[which]);
+    state.counters["to_best_" + name] = runs[which].seconds / best;
   }
 }
 
@@ -241,18 +216,15 @@ void schedulers(benchmark::State& state) {
   const work what = work_of(10'000);
   workers host;
   const auto enqueue = [&host](std::function<void()> next) { host.enqueue(std::move(next)); };
-  std::vector<std::vector<double>> times;
-  std::vector<std::vector<double>> cpu_times;
-  run_in_turn(state, what,
-              {{.parallelism = 2, .scheduler = fr::thread_pool()},
-               {.parallelism = 2, .scheduler = fr::tbb_arena()},
-               {.parallelism = 2, .scheduler = fr::host_workers(enqueue)}},
-              times, &cpu_times);
+  const auto runs = run_in_turn(state, what,
+                                {{.parallelism = 2, .scheduler = fr::thread_pool()},
+                                 {.parallelism = 2, .scheduler = fr::tbb_arena()},
+                                 {.parallelism = 2, .scheduler = fr::host_workers(enqueue)}});
+  if (runs.empty()) return;
   const std::vector<std::string> names{"pool", "tbb", "host"};
   for (std::size_t which = 0; which < names.size(); ++which) {
-    state.counters["ns_" + names[which]] = ns_per_event(times[which], what);
-    state.counters["cpu_ns_" + names[which]] = ns_per_event(cpu_times[which], what);
-    state.counters["noise_" + names[which]] = noise(times[which]);
+    state.counters["ns_" + names[which]] = ns_per_event(runs[which].seconds, what);
+    state.counters["cpu_ns_" + names[which]] = ns_per_event(runs[which].cpu_seconds, what);
   }
 }
 
@@ -288,7 +260,6 @@ struct running {
 /// at 1,000,000.
 void partial_load(benchmark::State& state) {
   const auto rate = static_cast<double>(state.range(0));
-  std::vector<double> cores;
   for (auto unused : state) {
     static_cast<void>(unused);
     running here(endless(10'000, rate), 1s, {.parallelism = 2});
@@ -299,17 +270,14 @@ void partial_load(benchmark::State& state) {
     const auto start = steady::now();
     watch();
     const double seconds = seconds_since(start);
-    cores.push_back((process_seconds() - cpu) / seconds);
+    state.counters["cores"] = (process_seconds() - cpu) / seconds;
     const auto read = static_cast<double>(here.job->metrics().records() - records);
     if (std::abs(read / seconds - rate) > 0.1 * rate) state.SkipWithError("the rate was missed");
   }
-  state.counters["cores"] = median(cores);
-  state.counters["noise"] = noise(cores);
 }
 
 /// The same for a job that waits for a channel into which nobody pushes.
 void idle(benchmark::State& state) {
-  std::vector<double> cores;
   for (auto unused : state) {
     static_cast<void>(unused);
     fr::channel<event> in;
@@ -323,9 +291,8 @@ void idle(benchmark::State& state) {
     const double cpu = process_seconds();
     const auto start = steady::now();
     watch();
-    cores.push_back((process_seconds() - cpu) / seconds_since(start));
+    state.counters["cores"] = (process_seconds() - cpu) / seconds_since(start);
   }
-  state.counters["cores"] = median(cores);
 }
 
 void tell(benchmark::State& state, const fr::latency_histogram& of) {
@@ -364,7 +331,7 @@ bool read_view(running& of, std::uint64_t keys, fr::latency_histogram& took) {
 /// most, and how long its answers take.
 void view_at_full_load(benchmark::State& state) {
   constexpr std::uint64_t keys = 10'000;
-  std::vector<double> rates[2];
+  double rates[2] = {0, 0};
   fr::latency_histogram took;
   for (auto unused : state) {
     static_cast<void>(unused);
@@ -379,101 +346,22 @@ void view_at_full_load(benchmark::State& state) {
       } else if (!read_view(here, keys, took)) {
         state.SkipWithError("an answer is none that the windows can give");
       }
-      rates[reads].push_back(static_cast<double>(here.job->metrics().records() - records) /
-                             seconds_since(start));
+      rates[reads ? 1 : 0] =
+          static_cast<double>(here.job->metrics().records() - records) / seconds_since(start);
     }
   }
   tell(state, took);
   state.counters["asked"] = static_cast<double>(took.count());
-  state.counters["M/s"] = median(rates[0]) / 1e6;
-  state.counters["M/s_read"] = median(rates[1]) / 1e6;
+  state.counters["M/s"] = rates[0] / 1e6;
+  state.counters["M/s_read"] = rates[1] / 1e6;
 }
 
-/// How much a job reads per second at parallelism 2 when nothing holds it back.
-template <class Compose>
-double full_rate(Compose&& compose) {
-  fr::pipeline p("runtime_bench");
-  std::atomic<bool> measures{true};  // Which costs more than the rest of the sink.
-  fr::latency_histogram unused;
-  compose(p, endless(10'000), unused, measures);
-  absl::StatusOr<fr::job> job = p.start({.parallelism = 2});
-  if (!job.ok()) return 0;
-  std::this_thread::sleep_for(200ms);
-  const std::uint64_t records = job->metrics().records();
-  const auto start = steady::now();
-  std::this_thread::sleep_for(800ms);
-  return static_cast<double>(job->metrics().records() - records) / seconds_since(start);
-}
-
-/// Half of the full rate, in packets every millisecond. A record is due when its packet is, however
-/// late the source comes to it: what waits is not left out.
-template <class Compose>
-void latency(benchmark::State& state, Compose&& compose) {
-  fr::latency_histogram all;
-  double rate = 0;
-  for (auto unused : state) {
-    static_cast<void>(unused);
-    rate = full_rate(compose) / 2;
-    if (rate <= 0) return state.SkipWithError("the job did not start");
-    fr::latency_histogram one;
-    std::atomic<bool> measures{false};
-    {
-      fr::pipeline p("runtime_bench");
-      compose(p, endless(10'000, rate), one, measures);
-      absl::StatusOr<fr::job> job = p.start({.parallelism = 2});
-      if (!job.ok()) return state.SkipWithError("the job did not start");
-      std::this_thread::sleep_for(300ms);
-      measures = true;
-      watch();
-      measures = false;
-    }
-    all.merge(one);
-  }
-  tell(state, all);
-  state.counters["M/s"] = rate / 1e6;
-  state.counters["rows"] = static_cast<double>(all.count());
-}
-
-fr::duration passed_since(fr::timestamp at) {
-  return std::chrono::round<fr::duration>(steady::now() - load::moment_of(at));
-}
-
-/// From a record's packet to the call of the sink: one exchange on the way.
-void latency_pass_through(benchmark::State& state) {
-  latency(state, [](fr::pipeline& p, const events& of, fr::latency_histogram& took,
-                    const std::atomic<bool>& measures) {
-    p.from("events", of) | fr::event_time(&event::at, fr::ascending{}) |
-        fr::to("rows", fr::callback([&](const event& each) {
-                 if (measures) took.record(passed_since(each.at));
-               }));
-  });
-}
-
-/// From the packet that completes a window of 10 ms to the call of the sink for each of its rows:
-/// two exchanges on the way. The event that completes it is the first at or after its end.
-void latency_windowed(benchmark::State& state) {
-  latency(state, [](fr::pipeline& p, const events& of, fr::latency_histogram& took,
-                    const std::atomic<bool>& measures) {
-    auto totals = windows_of(p, of, 10ms);
-    using row = decltype(totals)::value_type;
-    const fr::timestamp begin = load::time_of(of.begin);
-    const fr::duration every = of.packet_every;
-    totals | fr::to("rows", fr::callback([&took, &measures, begin, every](const row& each) {
-                      if (!measures) return;
-                      const auto packets = (each.window.end - begin + every - 1us) / every;
-                      took.record(passed_since(begin + packets * every));
-                    }));
-  });
-}
-
-BENCHMARK(scaling)->ArgName("keys")->Arg(100)->Arg(10'000)->Arg(1'000'000)->Iterations(5);
-BENCHMARK(oversubscription)->Iterations(5);
-BENCHMARK(schedulers)->Iterations(5);
-BENCHMARK(idle)->Iterations(3);
-BENCHMARK(partial_load)->ArgName("per_second")->Arg(1'000)->Arg(1'000'000)->Iterations(3);
-BENCHMARK(view_at_full_load)->Iterations(3);
-BENCHMARK(latency_pass_through)->Iterations(3);
-BENCHMARK(latency_windowed)->Iterations(3);
+BENCHMARK(scaling)->ArgName("keys")->Arg(100)->Arg(10'000)->Arg(1'000'000)->Iterations(1);
+BENCHMARK(oversubscription)->Iterations(1);
+BENCHMARK(schedulers)->Iterations(1);
+BENCHMARK(idle)->Iterations(1);
+BENCHMARK(partial_load)->ArgName("per_second")->Arg(1'000)->Arg(1'000'000)->Iterations(1);
+BENCHMARK(view_at_full_load)->Iterations(1);
 
 /// Takes the arguments of this program out of those for Google Benchmark.
 void take_arguments(int& argc, char** argv) {

@@ -13,7 +13,7 @@
 // user gets who asks for nothing.
 //
 // Throughput: events per second of wall time, as fast as they go; beside it CPU time of the whole
-// process. Each iteration runs all ways in turn, and the table has medians.
+// process. Each repetition runs all ways in turn.
 //
 // Latency: events come at a fixed rate, the same for both ways of running: `load` percent of the
 // throughput that was measured without pre-aggregation. An event's time is the moment at which it
@@ -22,7 +22,9 @@
 // of the window took from its creation to its result. Quantiles are over windows: the last row of
 // each.
 //
-//     skew_bench --benchmark_out=skew.json --benchmark_out_format=json
+//     skew_bench --benchmark_filter=light/zipf:0 --benchmark_repetitions=3
+#include "measuring.hpp"
+
 #include <freshet/aggregate/basic.hpp>
 #include <freshet/aggregate/moments.hpp>
 #include <freshet/connectors/callback.hpp>
@@ -34,9 +36,6 @@
 #include <freshet/window/tumbling.hpp>
 
 #include <benchmark/benchmark.h>
-#include <fmt/core.h>
-
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -55,6 +54,7 @@
 namespace {
 
 namespace fr = freshet;
+using measuring::process_seconds;
 using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 
@@ -205,12 +205,6 @@ answer by_hand(const setting& of) {
   return all;
 }
 
-double cpu_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 auto light_features() {
   return fr::aggregate("features", fr::count("count"), fr::sum("sum", &event::amount),
                        fr::mean("mean", &event::amount), fr::stddev("stddev", &event::amount),
@@ -267,7 +261,7 @@ std::optional<measured> by_pipeline(const setting& of, const way& how, const ans
                       each.window.end.time_since_epoch();
                   last_row_ms[each.window.begin] = since.count() - due.count();
                 }));
-  const double cpu = cpu_seconds();
+  const double cpu = process_seconds();
   fr::run_options options;
   options.parallelism = how.parallelism;
   options.rebalance_every = how.moves ? 100ms : 0ms;
@@ -279,7 +273,7 @@ std::optional<measured> by_pipeline(const setting& of, const way& how, const ans
   found.events_per_second = static_cast<double>(of.count) / took.count();
   found.moves = summary.metrics.moves;
   found.stood_ms = 1e-3 * static_cast<double>(summary.metrics.move_longest.count());
-  found.cpu_ns = (cpu_seconds() - cpu) * 1e9 / static_cast<double>(of.count);
+  found.cpu_ns = (process_seconds() - cpu) * 1e9 / static_cast<double>(of.count);
   // The last window is cut short by the end of input.
   if (!last_row_ms.empty()) last_row_ms.erase(std::prev(last_row_ms.end()));
   for (const auto& [window, ms] : last_row_ms) found.latency_ms.push_back(ms);
@@ -292,147 +286,100 @@ double quantile(std::vector<double> values, double q) {
   std::nth_element(values.begin(), values.begin() + place, values.end());
   return values[static_cast<std::size_t>(place)];
 }
-double median(std::vector<double> values) {
-  return quantile(std::move(values), 0.5);
-}
 
 constexpr std::size_t way_count = 4;
 constexpr std::array<way, way_count> ways{{{1, fr::pre_aggregation::never, false},
                                            {2, fr::pre_aggregation::never, false},
                                            {2, fr::pre_aggregation::never, true},
                                            {2, fr::pre_aggregation::adaptive, true}}};
-constexpr std::array<const char*, way_count> way_names{"one task", "never", "moving", "adaptive"};
+constexpr std::array<const char*, way_count> way_names{"one", "never", "moving", "adaptive"};
 
-/// What came of one stream, by way.
-struct line {
-  std::string stream;
-  std::array<double, way_count> events_per_second{}, cpu_ns{}, p50_ms{}, p99_ms{}, stood_ms{};
-  double load = 0;  ///< Events per second of the paced runs.
-};
-std::vector<line>& lines() {
-  static std::vector<line> all;
-  return all;
-}
-
-/// \return false when rows are wrong.
-template <class Query>
-bool measure_latency(benchmark::State& state, line& to, const std::vector<std::uint32_t>& keys,
-                     const Query& query) {
-  // Windows of 10 ms, for 3 s, of which the first half is left out: keys have to be found hot
-  // first.
-  to.load = to.events_per_second[1] * static_cast<double>(state.range(2)) / 100;
-  const setting of{&keys, static_cast<std::uint64_t>(3 * to.load), to.load, 10ms, true};
-  const answer expected = by_hand(of);
-  for (std::size_t which = 1; which < way_count; ++which) {
-    auto found = by_pipeline(of, ways[which], expected, query);
-    if (!found) return false;
-    std::vector<double>& all = found->latency_ms;
-    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2));
-    to.p50_ms[which] = median(all);
-    to.p99_ms[which] = quantile(all, 0.99);
-  }
-  return true;
-}
-
-/// \param range half_hot or zipf; keys; load of the latency run in percent. `events`: of the
-/// unpaced runs.
-template <class Query>
-void skew(benchmark::State& state, const char* query_name, std::uint64_t events,
-          const Query& query) {
-  const auto of_shape = static_cast<shape>(state.range(0));
-  const auto keys = drawn_keys(of_shape, static_cast<std::uint32_t>(state.range(1)));
+setting setting_of(const std::vector<std::uint32_t>& keys, std::uint64_t events) {
   // A million events per second of event time; two windows.
-  const setting of{&keys, events, 1e6, 10s, false};
+  return {&keys, events, 1e6, 10s, false};
+}
+
+void fail(benchmark::State& state) {
+  state.SkipWithError("a job failed, or its rows differ from those of a plain loop");
+}
+
+/// As fast as it goes. \param range half_hot or zipf; keys.
+template <class Query>
+void unpaced(benchmark::State& state, std::uint64_t events, const Query& query) {
+  const auto keys =
+      drawn_keys(static_cast<shape>(state.range(0)), static_cast<std::uint32_t>(state.range(1)));
+  const setting of = setting_of(keys, events);
   const answer expected = by_hand(of);
-  std::array<std::vector<double>, way_count> events_per_second, cpu_ns, stood_ms;
+  std::array<double, way_count> per_second{};
   for (auto unused : state) {
     static_cast<void>(unused);
     for (std::size_t which = 0; which < way_count; ++which) {
       const auto found = by_pipeline(of, ways[which], expected, query);
-      if (!found) {
-        state.SkipWithError("the rows differ from those of a plain loop");
-        return;
-      }
-      events_per_second[which].push_back(found->events_per_second);
-      cpu_ns[which].push_back(found->cpu_ns);
-      if (found->moves > 0) stood_ms[which].push_back(found->stood_ms);
+      if (!found) return fail(state);
+      const std::string name = way_names[which];
+      per_second[which] = found->events_per_second;
+      state.counters[name + "_per_second"] = found->events_per_second;
+      state.counters[name + "_cpu_ns"] = found->cpu_ns;
+      if (found->moves > 0) state.counters[name + "_stood_ms"] = found->stood_ms;
     }
   }
-  line told{fmt::format("{}, {} keys, {}", of_shape == shape::zipf ? "Zipf 1.2" : "half-hot key",
-                        state.range(1), query_name)};
-  for (std::size_t which = 0; which < way_count; ++which) {
-    told.events_per_second[which] = median(events_per_second[which]);
-    told.cpu_ns[which] = median(cpu_ns[which]);
-    told.stood_ms[which] = median(stood_ms[which]);
-  }
-  if (!measure_latency(state, told, keys, query)) {
-    state.SkipWithError("the rows of the paced run differ from those of a plain loop");
-    return;
-  }
-  for (std::size_t which = 0; which < way_count; ++which) {
-    const std::string name = way_names[which];
-    state.counters[name + "_per_second"] = told.events_per_second[which];
-    state.counters[name + "_cpu_ns"] = told.cpu_ns[which];
-    state.counters[name + "_p50_ms"] = told.p50_ms[which];
-    state.counters[name + "_p99_ms"] = told.p99_ms[which];
-  }
-  state.counters["adaptive/never"] = told.events_per_second[3] / told.events_per_second[1];
-  state.counters["adaptive/one"] = told.events_per_second[3] / told.events_per_second[0];
-  state.counters["load_per_second"] = told.load;
-  lines().push_back(told);
+  state.counters["adaptive/never"] = per_second[3] / per_second[1];
+  state.counters["adaptive/one"] = per_second[3] / per_second[0];
 }
 
 void light(benchmark::State& state) {
-  skew(state, "light", 20'000'000, light_features());
+  unpaced(state, 20'000'000, light_features());
 }
 void heavy(benchmark::State& state) {
-  skew(state, "heavy", 5'000'000, heavy_features());
+  unpaced(state, 5'000'000, heavy_features());
 }
 
-BENCHMARK(heavy)
-    ->ArgNames({"zipf", "keys", "load"})
-    ->ArgsProduct({{0, 1}, {100, 10'000, 1'000'000}, {90}})
-    ->Iterations(3)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(light)
-    ->ArgNames({"zipf", "keys", "load"})
-    ->ArgsProduct({{0, 1}, {100, 10'000, 1'000'000}, {90}})
-    ->Iterations(3)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-
-void print_table() {
-  if (lines().empty()) return;
-  constexpr const char* row = "{:<32}{:<10}{:>9}{:>8}{:>9}{:>9}{:>9}{:>8}{:>9}{:>10}\n";
-  fmt::print("\n");
-  fmt::print(row, "", "", "M/s", "ratio", "CPU ns", "load M/s", "p50 ms", "ratio", "p99 ms",
-             "stood ms");
-  fmt::print(row, "the paper", "before", "0.80", "", "", "", "100", "", "", "");
-  fmt::print(row, "", "after", "1.00", "1.25", "", "", "60", "0.60", "", "");
-  const auto figure = [](double value, int digits) {
-    return value == 0 ? std::string() : fmt::format("{:.{}f}", value, digits);
-  };
-  for (const line& each : lines()) {
-    for (std::size_t which = 0; which < way_count; ++which) {
-      const bool paced = which > 0;
-      fmt::print(row, which == 0 ? each.stream : "", way_names[which],
-                 figure(each.events_per_second[which] / 1e6, 2),
-                 figure(each.events_per_second[which] / each.events_per_second[1], 2),
-                 figure(each.cpu_ns[which], 1), paced ? figure(each.load / 1e6, 2) : "",
-                 figure(each.p50_ms[which], 2),
-                 paced ? figure(each.p50_ms[which] / each.p50_ms[1], 2) : "",
-                 figure(each.p99_ms[which], 2), figure(each.stood_ms[which], 1));
+/// Heavy features at a fixed rate. \param range half_hot or zipf; keys; percent of the rate that
+/// `never` reaches.
+void paced(benchmark::State& state) {
+  const auto query = heavy_features();
+  const auto keys =
+      drawn_keys(static_cast<shape>(state.range(0)), static_cast<std::uint32_t>(state.range(1)));
+  const setting fast = setting_of(keys, 5'000'000);
+  for (auto unused : state) {
+    static_cast<void>(unused);
+    const auto never = by_pipeline(fast, ways[1], by_hand(fast), query);
+    if (!never) return fail(state);
+    const double rate = never->events_per_second * static_cast<double>(state.range(2)) / 100;
+    // Windows of 10 ms, for 3 s, of which the first half is left out: keys have to be found hot
+    // first.
+    const setting of{&keys, static_cast<std::uint64_t>(3 * rate), rate, 10ms, true};
+    const answer expected = by_hand(of);
+    state.counters["load_per_second"] = rate;
+    for (std::size_t which = 1; which < way_count; ++which) {
+      auto found = by_pipeline(of, ways[which], expected, query);
+      if (!found) return fail(state);
+      std::vector<double>& all = found->latency_ms;
+      all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2));
+      const std::string name = way_names[which];
+      state.counters[name + "_p50_ms"] = quantile(all, 0.5);
+      state.counters[name + "_p99_ms"] = quantile(all, 0.99);
     }
   }
 }
 
-}  // namespace
+BENCHMARK(heavy)
+    ->ArgNames({"zipf", "keys"})
+    ->ArgsProduct({{0, 1}, {100, 10'000, 1'000'000}})
+    ->Iterations(1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(light)
+    ->ArgNames({"zipf", "keys"})
+    ->ArgsProduct({{0, 1}, {100, 10'000, 1'000'000}})
+    ->Iterations(1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(paced)
+    ->ArgNames({"zipf", "keys", "load"})
+    ->ArgsProduct({{0, 1}, {10'000}, {90}})
+    ->Iterations(1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  print_table();
-  return 0;
-}
+}  // namespace

@@ -6,13 +6,13 @@
 // window, so it grows in the first only; absl's map gives its memory back when it is cleared, and
 // grows in each. Counters: median ns per event of each, and ratios of the medians (below 1 is
 // faster).
+#include "measuring.hpp"
+
 #include <freshet/core/hash.hpp>
 #include <freshet/state/keyed_table.hpp>
 
 #include <absl/container/flat_hash_map.h>
 #include <benchmark/benchmark.h>
-
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -24,6 +24,8 @@
 namespace {
 
 namespace fr = freshet;
+using measuring::median;
+using measuring::thread_seconds;
 
 struct event {
   std::uint64_t key;
@@ -95,18 +97,6 @@ answer with_absl(absl::flat_hash_map<std::uint64_t, total>& rows,
   for (const auto& [key, row] : rows) all.add(row);
   rows.clear();
   return all;
-}
-
-double thread_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 void tumbling_update(benchmark::State& state) {
