@@ -4,6 +4,7 @@
 
 #include <freshet/connectors/callback.hpp>
 #include <freshet/connectors/training_set.hpp>
+#include <freshet/connectors/training_set_jsonl.hpp>
 #include <freshet/connectors/values.hpp>
 #include <freshet/pipeline/event_time.hpp>
 #include <freshet/pipeline/pipeline.hpp>
@@ -209,6 +210,43 @@ TEST_CASE("a training set that is not complete, or not whole, is not read as if 
     folder.file("t.csv.manifest.json", damage);
     CHECK_THAT(reading(), Contains("it does not begin as a manifest of version 1 does"));
   }
+}
+
+TEST_CASE("the rows of a training set of JSON Lines are read as they were written",
+          "[connectors][training_set]") {
+  const temporary_folder folder;
+  const std::string path = folder / "t.jsonl";
+  const fr::training_set::jsonl_format format;
+  const auto description =
+      fr::training_set::write(path, fr::uniform{.rate = 0.5, .seed = 3}, format);
+  const auto sink = description.open<sampled_payment>({}).value();
+  REQUIRE(sink->start(std::nullopt).ok());
+  fr::batch<sampled_payment> rows = two_rows(1);
+  rows.values[0].probability = 0.1 + 0.2;  // No short decimal.
+  rows.values[0].log_odds = -1.0 / 3;
+  rows.values[1].value.limit = 5;
+  REQUIRE(sink->write(rows).ok());
+  REQUIRE(sink->commit(prepared(*sink), true).ok());
+
+  const auto source = fr::training_set::read<payment>(path, format).open().value();
+  auto reader = source->open(0, std::nullopt).value();
+  fr::batch<fr::training_set::row<payment>> read;
+  std::vector<fr::dead_letter> dead;
+  // One row, and then the other from where the first reader stood.
+  REQUIRE(reader->read(1, read, dead).ok());
+  const std::string position = reader->position();
+  reader = source->open(0, position).value();
+  for (;;) {
+    const auto state = reader->read(1, read, dead);
+    REQUIRE(state.ok());
+    if (*state == fr::read_state::end) break;
+  }
+  CHECK(dead.empty());
+  REQUIRE(read.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(text_of(read.values[i], read.values[i]) == text_of(rows.values[i].value, rows.values[i]));
+  }
+  CHECK_FALSE(source->open(0, "nonsense").ok());
 }
 
 TEST_CASE("categories beyond the limit are counted together", "[connectors][training_set]") {
