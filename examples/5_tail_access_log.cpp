@@ -1,4 +1,5 @@
-// Requests and errors by the day, and visits that look for what is not there, from the log of a web server.
+// Requests and errors by the day, and visits that look for what is not there, from the log of a web
+// server.
 //
 // Run: tail_access_log access.log.gz            to read what there is
 //      tail_access_log access.log checkpoints   to follow a log that grows, through rotations; stop
