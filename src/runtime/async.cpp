@@ -1,9 +1,7 @@
-#include <freshet/core/hash.hpp>
 #include <freshet/pipeline/async_options.hpp>
+#include <freshet/pipeline/retry.hpp>
 
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace freshet {
 
@@ -40,13 +38,8 @@ std::string wrong_in(const async_options& options) {
 }
 
 duration retry_delay(const async_options& options, std::uint32_t next, std::uint64_t seed) {
-  duration whole = options.retry_delay;
-  for (std::uint32_t i = 2; i < next && whole < options.retry_delay_max; ++i) {
-    whole = whole > options.retry_delay_max / 2 ? options.retry_delay_max : 2 * whole;
-  }
-  const auto half = static_cast<std::uint64_t>(whole.count() / 2);
-  const std::uint64_t drawn = mix_bits(seed + next) % (half + 1);
-  return whole - duration(static_cast<duration::rep>(drawn));
+  return delay_before({.delay = options.retry_delay, .delay_max = options.retry_delay_max}, next,
+                      seed);
 }
 
 absl::Status unanswered(const std::string& place, const position& where, std::uint32_t attempts,

@@ -59,13 +59,17 @@ void head::share_source(head& first, std::size_t number, std::size_t of) {
 
 absl::Status head::open_readers(const std::optional<source_commit>& committed) {
   const std::size_t count = board_.names.size();
-  if (committed && committed->splits != board_.names) {
+  // Those of the checkpoint; all, where it must know them all.
+  const std::size_t known = committed ? committed->splits.size() : 0;
+  if (committed &&
+      (known > count || (known < count && !source_->may_gain_splits()) ||
+       !std::equal(committed->splits.begin(), committed->splits.end(), board_.names.begin()))) {
     return absl::FailedPreconditionError(fmt::format(
         "{}: its files or partitions are not those of the checkpoint ({} then, {} now, "
         "compared by name and order); give the same ones, or a new checkpoint directory",
-        context().place, committed->splits.size(), count));
+        context().place, known, count));
   }
-  if (committed && (committed->positions.size() != count || committed->ended.size() != count)) {
+  if (committed && (committed->positions.size() != known || committed->ended.size() != known)) {
     return absl::DataLossError(context().place +
                                ": the checkpoint's positions are damaged; go back to a copy of it");
   }
@@ -76,13 +80,13 @@ absl::Status head::open_readers(const std::optional<source_commit>& committed) {
       own.ended = true;  // To this task.
       continue;
     }
-    if (committed && committed->ended[split]) {
+    if (split < known && committed->ended[split]) {
       own.ended = true;
       own.final_position = committed->positions[split];
       continue;
     }
     std::optional<std::string_view> position;
-    if (committed) position = committed->positions[split];
+    if (split < known) position = committed->positions[split];
     auto reader = open_reader(split, position);
     if (!reader.ok()) return reader.status();
     own.reader = *std::move(reader);

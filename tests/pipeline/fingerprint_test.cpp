@@ -7,6 +7,8 @@
 #include <freshet/pipeline/windowing.hpp>
 #include <freshet/window/tumbling.hpp>
 
+#include <set>
+
 namespace fr = freshet;
 using namespace freshet::test;
 using namespace std::chrono_literals;
@@ -24,11 +26,14 @@ struct shape {
   std::string format = "scripted";
   bool second_sink = true;
   event_splits splits = {events_at({1, 5, 20, 40})};
+  bool gains_splits = false;
+  kept_rows_handle raw = keeper();
 };
 
 fr::pipeline compose(const shape& of, std::size_t crash_after) {
   auto from = script_of(of.splits);
   from->format = of.format;
+  from->gains_splits = of.gains_splits;
   from->crash_after = crash_after;
   from->chunk_max = 2;
   from->chunks_vary = false;
@@ -38,7 +43,7 @@ fr::pipeline compose(const shape& of, std::size_t crash_after) {
   events | fr::key_by(&event::key) |
       fr::window(fr::tumbling{of.size}, {.allowed_lateness = of.lateness}) |
       fr::aggregate(of.window, fr::count("n")) | fr::to(of.sink, keep_rows_in(keeper()));
-  if (of.second_sink) events | fr::to("raw", keep_rows_in(keeper()));
+  if (of.second_sink) events | fr::to("raw", keep_rows_in(of.raw));
   return p;
 }
 
@@ -106,6 +111,28 @@ TEST_CASE("a source that is read in another way, or of other splits, is refused"
   REQUIRE(refusal_of_resume({.splits = {events_at({1, 5, 20, 40}), events_at({1})}}) ==
           "from 'events': its files or partitions are not those of the checkpoint (1 then, 2 now, "
           "compared by name and order); give the same ones, or a new checkpoint directory");
+}
+
+TEST_CASE("splits that a source has gained are read from their beginning", "[runtime][resume]") {
+  const auto commits = std::make_shared<fr::memory_checkpoint>();
+  shape of{.splits = {events_at({1, 5, 20, 40}), events_at({2, 6})}, .gains_splits = true};
+  fr::pipeline before = compose(of, 2);
+  REQUIRE_FALSE(before.run(committing_to(commits)).ok());
+  SECTION("behind those that were there") {
+    of.splits.push_back(events_at({50, 60, 70}));
+    fr::pipeline after = compose(of, 1000);
+    run_to_end(after, committing_to(commits));
+    CHECK(of.raw->visible().size() == 9);
+    const std::set<std::string> different(of.raw->rows.begin(), of.raw->rows.end());
+    CHECK(different.size() == 9);
+  }
+  SECTION("but none may be missing") {
+    shape fewer = of;
+    fewer.splits.pop_back();
+    fr::pipeline after = compose(fewer, 1000);
+    CHECK_THAT(message_of(after.run(committing_to(commits))),
+               Catch::Matchers::Contains("(2 then, 1 now"));
+  }
 }
 
 TEST_CASE("a sink that is new since the checkpoint is refused", "[runtime][resume]") {

@@ -170,6 +170,7 @@ struct script {
   std::size_t pause_after = std::numeric_limits<std::size_t>::max();
   bool is_bounded = true;
   bool is_replayable = true;
+  bool gains_splits = false;
   std::string format = "scripted";
   std::size_t opened = 0;
 
@@ -186,6 +187,7 @@ struct script {
     options.pause_after_records = pause_after;
     options.replayable = is_replayable;
     options.bounded = is_bounded;
+    options.gains_splits = gains_splits;
     return testing::scripted_source<T>(std::move(plays), std::move(options));
   }
 };

@@ -184,6 +184,28 @@ TEST_CASE("case 107: records without a key are counted and become dead letters",
   REQUIRE(summary.metrics.dead() == 2);
 }
 
+TEST_CASE("a key that is not equal to itself is no key", "[pipeline]") {
+  const auto dead = keeper();
+  const auto rows = keeper();
+  fr::pipeline p("p");
+  const auto key_of = [](const event& each) { return each.value % 2 == 0 ? std::nan("") : 0.5; };
+  const auto keyed =
+      timed(p.from("events", fr::values(events_at({10, 20, 30, 5})))) | fr::key_by(key_of);
+  keyed | fr::window(fr::tumbling{1ms}) | fr::aggregate("w", fr::count("n")) |
+      fr::to("rows", keep_rows_in(rows));
+  keyed.dead() | fr::to("dead", keep_rows_in(dead));
+  const fr::run_summary summary = run_to_end(p);
+  REQUIRE(rows->rows == rows_of_text{"0.5|0|1000|2@999"});
+  const std::string reason =
+      "the record's key is not a number (NaN), so that no record could share it";
+  REQUIRE(dead->rows ==
+          rows_of_text{"key_by #2||1|0|" + reason + "|", "key_by #2||3|0|" + reason + "|"});
+  REQUIRE(summary.metrics.dead() == 2);
+  STATIC_REQUIRE(fr::detail::may_differ_from_itself<std::pair<int, double>>);
+  STATIC_REQUIRE(!fr::detail::may_differ_from_itself<std::int64_t>);
+  STATIC_REQUIRE(!fr::detail::may_differ_from_itself<std::string>);
+}
+
 TEST_CASE("dead letters and late records that nobody reads are counted all the same",
           "[pipeline]") {
   fr::pipeline p("p");

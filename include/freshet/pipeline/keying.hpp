@@ -32,7 +32,7 @@ class keyed_stream {
         key_of_(std::move(function)),
         key_name_(std::move(key_name)) {}
 
-  /// Records without a key (an empty optional), as dead letters. Counted in any case.
+  /// Records without a key (an empty optional, NaN), as dead letters. Counted in any case.
   stream<dead_letter> dead() const { return records_.dead(); }
 
   const stream<T>& records() const { return records_; }
@@ -53,7 +53,8 @@ class keyed_stream {
 };
 
 /// Groups records by `key_of(record)`: a member pointer or a function that returns the key or, for
-/// records that may have none, an optional key.
+/// records that may have none, an optional key. Records without one, and those whose key is NaN or
+/// has one in it, are dead letters.
 /// Cost: one hash per record (a mix for integers, XXH3 for strings).
 template <class KeyOf>
 auto key_by(KeyOf key_of) {

@@ -91,6 +91,10 @@ class source_base {
 
   /// Whether the end of each split is the end of its input; `stop` is the only end otherwise.
   virtual bool bounded() const { return true; }
+
+  /// Whether the source may have more splits at the next start than a checkpoint knows, behind those
+  /// that were there: a topic with new partitions. They are then read from their beginning.
+  virtual bool may_gain_splits() const { return false; }
 };
 
 /// An opened source.

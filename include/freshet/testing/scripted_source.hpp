@@ -110,6 +110,8 @@ struct script_options {
   bool replayable = true;
   /// What the source says of itself: whether the end of each split is the end of its input.
   bool bounded = true;
+  /// Whether another run may find more splits behind those that it knows, as of a growing topic.
+  bool gains_splits = false;
   /// How it reads, for the checkpoint: another text is refused on resume.
   std::string description = "scripted";
 };
@@ -152,7 +154,7 @@ class scripted_source {
   static detail::script_settings to_settings(const script_options& options) {
     return {options.chunk_rows_max, options.chunk_seed,          options.fail_after_records,
             options.failure,        options.pause_after_records, options.replayable,
-            options.bounded};
+            options.bounded,        options.gains_splits};
   }
 
   std::shared_ptr<detail::script_state<T>> state_;

@@ -12,8 +12,11 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,6 +41,31 @@ struct split_mark {
   std::string position;
   std::size_t records = 0;
   std::size_t dead = 0;
+};
+
+/// Raised by whoever wakes an idle split.
+class wake_flag {
+ public:
+  void raise() {
+    {
+      const std::lock_guard lock(mutex_);
+      raised_ = true;
+    }
+    changed_.notify_all();
+  }
+  /// Until it is raised, or `most` has passed. \return false when neither has come for too long.
+  bool wait(std::optional<duration> most) {
+    std::unique_lock lock(mutex_);
+    const bool was_raised =
+        changed_.wait_for(lock, most.value_or(std::chrono::minutes(5)), [this] { return raised_; });
+    raised_ = false;
+    return was_raised || most.has_value();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool raised_ = false;
 };
 
 template <class Row>
@@ -78,6 +106,8 @@ class source_check {
                            std::vector<split_mark>* marks) {
     auto reader = source_.open(split_, position);
     if (!reader.ok()) fail("it cannot be opened (" + std::string(reader.status().message()) + ")");
+    const auto wakened = std::make_shared<wake_flag>();
+    (*reader)->wake_with([wakened] { wakened->raise(); });
     split_contents all;
     std::size_t empty_reads = 0;
     while (true) {
@@ -96,18 +126,28 @@ class source_check {
             fmt::format("{} {} {} {}", letter.sequence, letter.line, letter.reason, letter.record));
       }
       if (*state == read_state::end) return all;
-      if (marks != nullptr) {
-        marks->push_back({(*reader)->position(), all.records.size(), all.dead.size()});
+      if (marks != nullptr) add_mark(*marks, (*reader)->position(), all);
+      if (*state == read_state::idle) {
+        if (!wakened->wait((*reader)->ask_again())) {
+          fail("idle, it has not woken anybody for five minutes, nor ended");
+        }
+        continue;
       }
       empty_reads = rows.empty() && dead.empty() ? empty_reads + 1 : 0;
       if (empty_reads > 100'000) fail("100,000 reads gave nothing and no end");
     }
   }
 
+  static void add_mark(std::vector<split_mark>& marks, std::string position,
+                       const split_contents& read) {
+    if (!marks.empty() && marks.back().position == position) return;
+    marks.push_back({std::move(position), read.records.size(), read.dead.size()});
+  }
+
   static split_contents remainder(const split_contents& whole, const split_mark& after) {
     const auto from = [](const auto& all, std::size_t first) {
-      return std::remove_cvref_t<decltype(all)>(
-          all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
+      return std::remove_cvref_t<decltype(all)>(all.begin() + static_cast<std::ptrdiff_t>(first),
+                                                all.end());
     };
     return {from(whole.sequences, after.records), from(whole.records, after.records),
             from(whole.dead, after.dead)};

@@ -36,6 +36,7 @@ class answer_cache {
   }
 
   void put(Key key, const Out& answer, timestamp now) {
+    if (!(key == key)) return;  // NaN: it would neither be found again nor let go.
     const timestamp expires_at = saturating_add(now, ttl_);
     if (const auto known = places_.find(key); known != places_.end()) {
       known->second->answer = answer;

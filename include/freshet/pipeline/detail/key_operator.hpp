@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -31,6 +33,12 @@ decltype(auto) key_of_record(const KeyOf& key_of, const T& record) {
   }
 }
 
+/// Whether a key of this type may be one that no key is equal to, itself included: NaN, or what has
+/// one in it. Two records could never share it, nor a record find what was kept for it.
+template <class Key>
+inline constexpr bool may_differ_from_itself =
+    !std::has_unique_object_representations_v<Key> && !std::is_convertible_v<Key, std::string_view>;
+
 template <class T, class KeyOf>
 class key_operator final : public unary_operator<T, T> {
  public:
@@ -46,9 +54,8 @@ class key_operator final : public unary_operator<T, T> {
     rows.hashes.resize(rows.size());
     std::size_t row = 0;
     try {
-      if constexpr (is_optional<
-                        std::remove_cvref_t<std::invoke_result_t<const KeyOf&, const T&>>>) {
-        hash_present(rows, row);
+      if constexpr (may_be_absent || may_differ_from_itself<key_of_t<KeyOf, T>>) {
+        hash_usable(rows, row);
       } else {
         for (; row < rows.size(); ++row) {
           rows.hashes[row] = stable_hash(std::invoke(key_of_, std::as_const(rows.values[row])));
@@ -68,26 +75,42 @@ class key_operator final : public unary_operator<T, T> {
   }
 
  private:
-  void hash_present(batch<T>& rows, std::size_t& at) {
+  static constexpr bool may_be_absent =
+      is_optional<std::remove_cvref_t<std::invoke_result_t<const KeyOf&, const T&>>>;
+
+  void hash_usable(batch<T>& rows, std::size_t& at) {
     batch<dead_letter> letters;
     rows.keep_rows([&](std::size_t row) {
       at = row;
-      const auto key = std::invoke(key_of_, std::as_const(rows.values[row]));
-      if (key) {
-        rows.hashes[row] = stable_hash(*key);
-        return true;
+      decltype(auto) given = std::invoke(key_of_, std::as_const(rows.values[row]));
+      if constexpr (may_be_absent) {
+        if (!given) return refuse(letters, rows.positions[row], "the record has no key");
+        return hash_if_equal_to_itself(rows, row, *given, letters);
+      } else {
+        return hash_if_equal_to_itself(rows, row, given, letters);
       }
-      letters.values.push_back({this->context().place,
-                                {},
-                                rows.positions[row].sequence,
-                                0,
-                                "the record has no key",
-                                {}});
-      letters.positions.push_back(rows.positions[row]);
-      return false;
     });
     operator_counters::add(this->context().counters->dead, letters.size());
     dead_.emit(letters);
+  }
+
+  bool hash_if_equal_to_itself(batch<T>& rows, std::size_t row, const key_of_t<KeyOf, T>& key,
+                               batch<dead_letter>& letters) {
+    if constexpr (may_differ_from_itself<key_of_t<KeyOf, T>>) {
+      if (!(key == key)) {
+        return refuse(letters, rows.positions[row],
+                      "the record's key is not a number (NaN), so that no record could share it");
+      }
+    }
+    rows.hashes[row] = stable_hash(key);
+    return true;
+  }
+
+  // Always false: the row is not kept.
+  bool refuse(batch<dead_letter>& letters, const position& at, std::string_view reason) {
+    letters.values.push_back({this->context().place, {}, at.sequence, 0, std::string(reason), {}});
+    letters.positions.push_back(at);
+    return false;
   }
 
   KeyOf key_of_;

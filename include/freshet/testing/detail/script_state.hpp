@@ -48,6 +48,7 @@ struct script_settings {
   std::size_t pause_after_records = 0;
   bool replayable = true;
   bool bounded = true;
+  bool gains_splits = false;
 };
 
 /// Where a reader stands: how many records it has given, how many steps it has passed.
@@ -188,6 +189,7 @@ class script_player final : public source<T> {
   }
   bool replayable() const override { return state_->settings().replayable; }
   bool bounded() const override { return state_->settings().bounded; }
+  bool may_gain_splits() const override { return state_->settings().gains_splits; }
   absl::StatusOr<std::unique_ptr<split_reader<T>>> open(
       std::size_t split, std::optional<std::string_view> position) override {
     absl::StatusOr<script_position> at = state_->find(split, position);
