@@ -321,7 +321,7 @@ std::vector<std::string> checkpointer::warnings() const {
     if (each.takes == distribution::by_key && each.named && !each.limits_memory) {
       all.push_back(fmt::format(
           "state.memory_limit: {} keeps all of its state in memory; only process functions, "
-          "sessions and windows with panes keep to the limit",
+          "sessions, windows with panes, count windows and upserts keep to the limit",
           graph_.place(id)));
     }
     const cold_rows* cold = cold_of(id);

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <random>
+#include <thread>
 
 namespace fr = freshet;
 namespace frt = freshet::testing;
@@ -117,14 +118,16 @@ TEST_CASE("a table holds the newest row of every key, and says exactly once", "[
 }
 
 TEST_CASE("crashes and other parallelisms change nothing in a table", "[upsert]") {
-  for (const std::uint64_t seed : {1U, 2U, 3U}) {
+  for (const std::uint64_t seed : {1U, 2U, 3U, 4U}) {
     CAPTURE(seed);
     const auto commits = std::make_shared<fr::memory_checkpoint>();
     const auto log = random_log(seed, 400);
     auto from = script_of({log});
     from->crash_after = 37;
     from->chunk_max = 6;
-    const fr::run_summary summary = run_through(from, committing_to(commits));
+    fr::run_options options = committing_to(commits);
+    if (seed % 2 == 0) options.state.memory_limit = 1;  // A row or two in memory.
+    const fr::run_summary summary = run_through(from, options);
     REQUIRE(summary.finished);
     REQUIRE(rows_of(fr::upsert_table<event, std::string>(*stored_in(commits))) == applied(log));
   }
@@ -188,6 +191,35 @@ TEST_CASE("a table is read while its job runs", "[upsert]") {
     job->stop();
     REQUIRE(job->wait().ok());
   }
+}
+
+TEST_CASE("a view has the rows that are not in memory", "[upsert][memory_limit]") {
+  const auto log = random_log(6, 400);
+  const std::size_t read = log.size() - 1;
+  auto from = script_of({log});
+  from->chunk_max = 6;
+  from->pause_after = read;
+  fr::pipeline p = compose(from);
+  fr::run_options options = committing_to(std::make_shared<fr::memory_checkpoint>());
+  options.state.memory_limit = 1;
+  auto job = p.start(options);
+  REQUIRE(job.ok());
+  const auto view = job->view<event, std::string>("latest");
+  REQUIRE(view.ok());
+  while (job->metrics().of("upsert", "latest").records_in < read) std::this_thread::yield();
+  const auto wanted = applied({log.begin(), log.begin() + static_cast<std::ptrdiff_t>(read)});
+  for (int number = 0; number < 41; ++number) {
+    const std::string name = "key" + std::to_string(number);
+    const auto found = view->get(name);
+    INFO(found.status().ToString());
+    REQUIRE(found.ok());
+    REQUIRE(found->rows.size() == wanted.count(name));
+    if (!found->rows.empty()) REQUIRE(found->rows.front() == wanted.at(name));
+  }
+  REQUIRE(job->metrics().of("upsert", "latest").evicted > 50);
+  REQUIRE(job->metrics().of("upsert", "latest").cold_read > 50);
+  job->stop();
+  REQUIRE(job->wait().ok());
 }
 
 TEST_CASE("a table over an older build's rows is read with the newer struct", "[upsert]") {

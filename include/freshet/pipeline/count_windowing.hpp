@@ -54,6 +54,8 @@ auto aggregate_counted(const keyed_windows<T, KeyOf, count_window>& upstream,
   fresh.takes = distribution::by_key;
   fresh.format = windows.describe() + " | key " + format_of<key>() + " | " + set.format();
   fresh.layout = &count_window_operator<T, KeyOf, parts, row>::layout;
+  // At the end of the input all keys are looked at for their rests.
+  fresh.limits_memory = !windows.partial;
   fresh.unpromised_by_arrival = {"count window over several splits"};
   fresh.make = [key_of = keyed.key_of(), windows, set] {
     return std::make_unique<count_window_operator<T, KeyOf, parts, row>>(key_of, windows, set);

@@ -82,6 +82,7 @@ auto to(std::string name, upsert_description<KeyOf, Deletes> table) {
     fresh.takes = detail::distribution::by_key;
     fresh.format = "key " + format_of<typename made::key>();
     fresh.layout = &made::layout;
+    fresh.limits_memory = true;
     fresh.unpromised_by_arrival = {"upsert in the order of arrival"};
     fresh.make = [table] { return std::make_unique<made>(table.key_of, table.deletes); };
     upstream.graph()->add(std::move(fresh));

@@ -10,6 +10,7 @@
 #include <freshet/pipeline/detail/key_operator.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/resumable_operator.hpp>
+#include <freshet/pipeline/detail/row_eviction.hpp>
 #include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/window_row.hpp>
 #include <freshet/state/keyed_table.hpp>
@@ -42,12 +43,15 @@ class count_window_operator final : public resumable_operator<T, Row> {
   void open(const operator_context& context) override {
     this->runtime_operator::open(context);
     table_ = keyed_table<key, key_state>(spread_over(context.groups));
+    evicting_.open(this->context());
   }
 
   void consume(batch<T>& rows) override { share(rows); }
 
   void share(const batch<T>& rows) override {
     this->count_in(rows);
+    meter_.look_at(table_);
+    evicting_.bring_back(table_, rows, key_of_, meter_.owned_by_row(), bytes_);
     std::uint64_t unassigned = 0;
     std::size_t cursor = 0;
     std::size_t row = 0;
@@ -75,6 +79,8 @@ class count_window_operator final : public resumable_operator<T, Row> {
     meter_.look_at(table_);
     state_size all = table_meter<key, key_state>::of(table_);
     all.bytes += meter_.owned_by(all.entries);
+    all.cold = evicting_.count_cold();
+    all.entries += all.cold;
     return all;
   }
 
@@ -84,14 +90,19 @@ class count_window_operator final : public resumable_operator<T, Row> {
 
   void snapshot(state_writer& to) override {
     to.summary(to_bytes(count_window_summary{this->watermark()}), this->watermark());
+    evicting_.begin_snapshot(table_, to);
     begin_rows(
         table_, to,
         [this, &to](std::uint64_t hash, const key& of, const key_state& kept) {
-          to.put(hash, bytes_.key(of), timestamp_max, bytes_.value(kept));
+          const std::string_view key_bytes = bytes_.key(of);
+          const std::string_view value = bytes_.value(kept);
+          to.put(hash, key_bytes, timestamp_max, value);
+          evicting_.note_copy(key_bytes.size() + value.size());
         },
         [this, &to](std::uint64_t hash, const key& of) { to.erase(hash, bytes_.key(of)); });
   }
   bool continue_snapshot(std::size_t& rows) override { return table_.snapshot_some(rows); }
+  void note_durable() override { evicting_.note_durable(table_); }
 
   void restore(state_reader& from) override {
     // The end of input, at which rests fire, comes to all instances before the same barrier.
@@ -100,14 +111,20 @@ class count_window_operator final : public resumable_operator<T, Row> {
       watermark = std::max(watermark, each.watermark);
     }
     this->restore_watermark(watermark);
+    const bool leaves_out = evicting_.can_leave_out(from);
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       auto of = from_bytes<key>(key_bytes);
       if (!of.ok()) from.fail(of.status());
       auto kept = from_bytes<key_state>(value);
       if (!kept.ok()) from.fail(kept.status());
       if (!panes_.valid(*kept)) from.fail("a key's panes are not those of its records");
-      table_.insert_restored(hash, *std::move(of), *std::move(kept));
+      if (leaves_out && evicting_.is_full(table_, meter_.owned_by_row(), 0)) {
+        evicting_.leave_out(hash);
+      } else {
+        table_.insert_restored(hash, *std::move(of), *std::move(kept));
+      }
     });
+    evicting_.end_restore(table_, leaves_out);
   }
 
  protected:
@@ -165,6 +182,7 @@ class count_window_operator final : public resumable_operator<T, Row> {
   keyed_table<key, key_state> table_;
   table_meter<key, key_state> meter_;
   row_bytes bytes_;
+  row_eviction<key, key_state> evicting_;
   batch<Row> rows_;
   std::size_t rests_until_ = 0;  ///< Where the table of keys goes on at the end of input.
 };

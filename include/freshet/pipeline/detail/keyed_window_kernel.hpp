@@ -66,7 +66,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     if (!evicting_.on() || keeps_all_rows()) return;
     look_at_rows();
     evicting_.make_room(
-        table_, owned_by_row(), other_bytes(),
+        table_, meter_.owned_by_row(), other_bytes(),
         [this](std::uint64_t, const Key&, const windows& of_key) { size_ -= of_key.size(); });
   }
   /// `read_wanted` reads the key's windows, unless they are in memory.
@@ -223,7 +223,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
       windows of_key = stored_row(value, damaged);
       of_key.armed.set(next_deadline(of_key));
       queue_deadlines(hash, *key, of_key);
-      if (leaves_out && evicting_.is_full(table_, owned_by_row(), other_bytes())) {
+      if (leaves_out && evicting_.is_full(table_, meter_.owned_by_row(), other_bytes())) {
         evicting_.leave_out(hash);
         return;
       }
@@ -284,10 +284,6 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   }
   void look_at_rows() {
     meter_.look_at(table_, [](const windows& of_key) { return of_key.memory_bytes(); });
-  }
-  std::uint64_t owned_by_row() const {
-    constexpr std::uint64_t some = 1024;
-    return meter_.owned_by(some) / some;
   }
   std::uint64_t other_bytes() const {
     const auto bytes_of = [](const timer_queue<Key>& queue) {

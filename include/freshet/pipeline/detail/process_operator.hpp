@@ -146,7 +146,7 @@ class process_operator final : public pausable_operator<T, Out> {
       slot kept{fresh_, {}};
       if (const absl::Status wrong = decode_row(value, kept); !wrong.ok()) from.fail(wrong);
       queue_timers(hash, *of, kept);
-      if (leaves_out && evicting_.is_full(table_, owned_by_row(), other_bytes())) {
+      if (leaves_out && evicting_.is_full(table_, meter_.owned_by_row(), other_bytes())) {
         evicting_.leave_out(hash);
       } else {
         table_.insert_restored(hash, std::move(*of), std::move(kept));
@@ -522,16 +522,12 @@ class process_operator final : public pausable_operator<T, Out> {
     return owned_bytes(shared_) + bytes_of_queue(core_.event_queue) +
            bytes_of_queue(core_.processing_queue);
   }
-  std::uint64_t owned_by_row() const {
-    constexpr std::uint64_t some = 1024;
-    return meter_.owned_by(some) / some;
-  }
 
   /// \pre nobody holds a pointer to a row.
   void make_room() {
     if (!evicting_.on()) return;
     look_at_rows();
-    const bool dropped = evicting_.make_room(table_, owned_by_row(), other_bytes(),
+    const bool dropped = evicting_.make_room(table_, meter_.owned_by_row(), other_bytes(),
                                              [](std::uint64_t, const key&, const slot&) {});
     if (dropped) has_read_back_ = false;
   }

@@ -8,9 +8,12 @@
 // Threads: one task. Memory: none of its own.
 #pragma once
 
+#include <freshet/core/codec.hpp>
 #include <freshet/pipeline/detail/cold_rows.hpp>
 #include <freshet/pipeline/detail/counters.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
+#include <freshet/pipeline/detail/key_operator.hpp>
+#include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/state/keyed_table.hpp>
 
 #include <algorithm>
@@ -69,17 +72,20 @@ class row_eviction {
     return rows.size() >= budget_.rows_at_most(owned_bytes, other_bytes + erased_bytes_);
   }
   void leave_out(std::uint64_t hash) { cold_->note_dropped(hash); }
-  /// `left_out`: what `can_leave_out` said. Otherwise rows in the newest commit only, if there are
-  /// any, belong to the operator from now on, and are given to `row` as bytes.
-  template <class Row>
-  void end_restore(table& rows, bool left_out, Row&& row) {
+  /// `left_out`: what `can_leave_out` said.
+  void end_restore(table& rows, bool left_out) {
     if (left_out) {
       rows.mark_stored();
       may_drop_ = true;
-    } else if (cold_ != nullptr) {
-      cold_->read_all(groups(), row);
     }
     entered_before_ = rows.size();
+  }
+  /// The same. Otherwise rows in the newest commit only, if there are
+  /// any, belong to the operator from now on, and are given to `row` as bytes.
+  template <class Row>
+  void end_restore(table& rows, bool left_out, Row&& row) {
+    if (!left_out && cold_ != nullptr) cold_->read_all(groups(), row);
+    end_restore(rows, left_out);
   }
 
   /// Drops rows where there are too many, and asks for a commit where none may be dropped.
@@ -104,6 +110,31 @@ class row_eviction {
 
   /// The row of an absent key is to be read.
   void want(std::uint64_t hash, std::string_view key) { cold_->want(wanted_, hash, key); }
+  /// Makes room, and reads the rows of a batch for an operator that keeps nothing of a key but its
+  /// row, whose bytes are those of the value.
+  template <class T, class KeyOf>
+  void bring_back(table& rows, const batch<T>& records, const KeyOf& key_of,
+                  std::uint64_t owned_bytes, row_bytes& bytes) {
+    if (cold_ == nullptr) return;
+    make_room(rows, owned_bytes, 0, [](std::uint64_t, const Key&, const Value&) {});
+    for (std::size_t row = 0; row < records.size(); ++row) {
+      if (!holds(records.hashes[row])) continue;
+      try {
+        const Key& key = key_of_record(key_of, records.values[row]);
+        if (!rows.contains(records.hashes[row], key)) want(records.hashes[row], bytes.key(key));
+      } catch (...) {
+        fail_in_user_function(context_->place, records.positions[row]);
+      }
+    }
+    read_wanted([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value_bytes) {
+      absl::StatusOr<Key> key = from_bytes<Key>(key_bytes);
+      absl::StatusOr<Value> value = from_bytes<Value>(value_bytes);
+      check_read(key.status());
+      check_read(value.status());
+      rows.insert_stored(hash, *std::move(key), *std::move(value));
+    });
+  }
+
   /// Reads what is wanted and there: `insert(hash, key bytes, value)` puts each row into the table
   /// with `insert_stored`, or throws what `check_read` does.
   template <class Insert>

@@ -36,9 +36,11 @@ class table_meter {
 
   /// What the keys and values of so many rows own, by what was seen.
   std::uint64_t owned_by(std::uint64_t rows) const { return mean_.of(rows); }
+  std::uint64_t owned_by_row() const { return owned_by(precision) / precision; }
 
  private:
   static constexpr std::size_t rows_per_look = 16;
+  static constexpr std::uint64_t precision = 1024;
 
   owned_mean mean_;
   std::size_t cursor_ = 0;
