@@ -1,5 +1,5 @@
-// How fast CSV is read into a struct of four fields, and written again, in bytes of text per second
-// of CPU time on one core.
+// How fast CSV and JSON Lines are read into a struct of four fields, and written again, in bytes of
+// text per second of CPU time on one core.
 //
 // The input, 64 MiB of payments for each form of time, is generated from a fixed seed into a
 // temporary folder, so it comes from the page cache. Each reading checks its sums against those of
@@ -7,6 +7,7 @@
 //
 //     csv_bench --benchmark_filter=read
 #include <freshet/connectors/csv.hpp>
+#include <freshet/connectors/jsonl.hpp>
 #include <freshet/core/time.hpp>
 
 #include <benchmark/benchmark.h>
@@ -21,6 +22,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fr = freshet;
@@ -73,18 +75,30 @@ const std::filesystem::path& folder() {
   return made.path;
 }
 
-const char* name_of(fr::csv::timestamp_format format) {
-  return format == fr::csv::timestamp_format::iso ? "iso" : "epoch_us";
+using fr::csv::timestamp_format;
+enum class kind { csv, jsonl };
+
+std::string time_text(const payment& row, timestamp_format format) {
+  return format == timestamp_format::iso ? fr::to_iso_8601(row.at)
+                                         : std::to_string(row.at.time_since_epoch().count());
 }
 
-const input& payments(fr::csv::timestamp_format format) {
-  static std::map<fr::csv::timestamp_format, input> made;
-  const auto [entry, fresh] = made.try_emplace(format);
+std::string line_of(const payment& row, kind of, timestamp_format format) {
+  const std::string at = time_text(row, format);
+  if (of == kind::csv) return fmt::format("{},{},{},{}\n", row.card, row.amount, row.items, at);
+  const char* const quote = format == timestamp_format::iso ? "\"" : "";
+  return fmt::format("{{\"card\":\"{}\",\"amount\":{},\"items\":{},\"at\":{}{}{}}}\n", row.card,
+                     row.amount, row.items, quote, at, quote);
+}
+
+const input& payments(kind of, timestamp_format format) {
+  static std::map<std::pair<kind, timestamp_format>, input> made;
+  const auto [entry, fresh] = made.try_emplace({of, format});
   input& result = entry->second;
   if (!fresh) return result;
-  result.path = (folder() / (std::string(name_of(format)) + ".csv")).string();
-  std::string text = "card,amount,items,at\n";
-  text.reserve((std::size_t{64} << 20U) + 100);
+  result.path = (folder() / std::to_string(made.size())).string();
+  std::string text = of == kind::csv ? "card,amount,items,at\n" : "";
+  text.reserve((std::size_t{64} << 20U) + 200);
   std::mt19937_64 random(1);
   std::int64_t at = 1'372'930'200'000'000;
   while (text.size() < std::size_t{64} << 20U) {
@@ -92,9 +106,7 @@ const input& payments(fr::csv::timestamp_format format) {
     const payment row{fmt::format("card-{:06}", random() % 100'000),
                       static_cast<double>(random() % 1'000'000) / 100,
                       static_cast<std::int64_t>(random() % 12), fr::timestamp{fr::duration{at}}};
-    text += fmt::format("{},{},{},{}\n", row.card, row.amount, row.items,
-                        format == fr::csv::timestamp_format::iso ? fr::to_iso_8601(row.at)
-                                                                 : std::to_string(at));
+    text += line_of(row, of, format);
     result.expected.add(row);
   }
   result.bytes = text.size();
@@ -102,10 +114,9 @@ const input& payments(fr::csv::timestamp_format format) {
   return result;
 }
 
-void read_csv(benchmark::State& state, fr::csv::timestamp_format format) {
-  const input& from = payments(format);
+void read_all(benchmark::State& state, const auto& description, const input& from) {
   for (auto _ : state) {
-    auto opened = fr::csv::read<payment>(from.path, {.time_format = format}).open();
+    auto opened = description.open();
     auto reader = opened.value()->open(0, std::nullopt);
     fr::batch<payment> rows;
     std::vector<fr::dead_letter> dead;
@@ -124,7 +135,17 @@ void read_csv(benchmark::State& state, fr::csv::timestamp_format format) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(from.expected.rows));
 }
 
-void write_csv(benchmark::State& state, fr::csv::timestamp_format format) {
+void read_csv(benchmark::State& state, timestamp_format format) {
+  const input& from = payments(kind::csv, format);
+  read_all(state, fr::csv::read<payment>(from.path, {.time_format = format}), from);
+}
+
+void read_jsonl(benchmark::State& state, timestamp_format format) {
+  const input& from = payments(kind::jsonl, format);
+  read_all(state, fr::jsonl::read<payment>(from.path, {.time_format = format}), from);
+}
+
+void write_all(benchmark::State& state, const std::string& path, const auto& description) {
   fr::batch<payment> rows;
   std::mt19937_64 random(2);
   for (std::size_t row = 0; row < fr::batch_rows_max; ++row) {
@@ -134,10 +155,9 @@ void write_csv(benchmark::State& state, fr::csv::timestamp_format format) {
                            static_cast<std::int64_t>(random() % 12),
                            fr::timestamp{fr::duration{at}}});
   }
-  const std::string path = (folder() / "written.csv").string();
   std::uint64_t bytes = 0;
   for (auto _ : state) {
-    auto sink = fr::csv::write(path, {.time_format = format}).open<payment>({});
+    auto sink = description.template open<payment>({});
     absl::Status status = sink.value()->start(std::nullopt);
     for (int round = 0; round < 200 && status.ok(); ++round) status = sink.value()->write(rows);
     const auto token = sink.value()->prepare();
@@ -150,11 +170,23 @@ void write_csv(benchmark::State& state, fr::csv::timestamp_format format) {
   state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
 }
 
-BENCHMARK_CAPTURE(read_csv, epoch_us, fr::csv::timestamp_format::epoch_us)
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(read_csv, iso, fr::csv::timestamp_format::iso)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(write_csv, epoch_us, fr::csv::timestamp_format::epoch_us)
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(write_csv, iso, fr::csv::timestamp_format::iso)->Unit(benchmark::kMillisecond);
+void write_csv(benchmark::State& state, timestamp_format format) {
+  const std::string path = (folder() / "written.csv").string();
+  write_all(state, path, fr::csv::write(path, {.time_format = format}));
+}
+
+void write_jsonl(benchmark::State& state, timestamp_format format) {
+  const std::string path = (folder() / "written.jsonl").string();
+  write_all(state, path, fr::jsonl::write(path, {.time_format = format}));
+}
+
+BENCHMARK_CAPTURE(read_csv, epoch_us, timestamp_format::epoch_us)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(read_csv, iso, timestamp_format::iso)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(read_jsonl, epoch_us, timestamp_format::epoch_us)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(read_jsonl, iso, timestamp_format::iso)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(write_csv, epoch_us, timestamp_format::epoch_us)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(write_csv, iso, timestamp_format::iso)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(write_jsonl, epoch_us, timestamp_format::epoch_us)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(write_jsonl, iso, timestamp_format::iso)->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -4,10 +4,16 @@
 #pragma once
 
 #include <freshet/aggregate/aggregate.hpp>
+#include <freshet/aggregate/approx_distinct.hpp>
+#include <freshet/aggregate/approx_top_k.hpp>
+#include <freshet/aggregate/arg_extrema.hpp>
 #include <freshet/aggregate/basic.hpp>
 #include <freshet/aggregate/distinct.hpp>
+#include <freshet/aggregate/estimate.hpp>
+#include <freshet/aggregate/ewma.hpp>
 #include <freshet/aggregate/moments.hpp>
 #include <freshet/aggregate/ordered.hpp>
+#include <freshet/aggregate/quantile.hpp>
 #include <freshet/core/batch.hpp>
 #include <freshet/core/codec.hpp>
 #include <freshet/core/columns.hpp>
@@ -50,12 +56,15 @@
 #include <freshet/pipeline/windowing.hpp>
 #include <freshet/pipeline/with_panes.hpp>
 #include <freshet/sampling/consistent.hpp>
+#include <freshet/sampling/feedback.hpp>
 #include <freshet/sampling/importance.hpp>
+#include <freshet/sampling/loss.hpp>
 #include <freshet/sampling/priority.hpp>
 #include <freshet/sampling/rarity.hpp>
 #include <freshet/sampling/reservoir.hpp>
 #include <freshet/sampling/sampler.hpp>
 #include <freshet/sampling/stratified.hpp>
+#include <freshet/sampling/time_biased.hpp>
 #include <freshet/sampling/uniform.hpp>
 #include <freshet/state/backend.hpp>
 #include <freshet/state/keyed_state.hpp>

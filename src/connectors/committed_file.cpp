@@ -75,8 +75,10 @@ found_file look_at(const std::string& path, std::uint64_t bytes) {
 
 }  // namespace
 
-committed_file::committed_file(std::string path, std::string place)
-    : path_(std::move(path)), path_in_progress_(path_ + ".inprogress"), place_(std::move(place)) {}
+committed_file::committed_file(std::string path, std::string place, std::string in_progress)
+    : path_(std::move(path)),
+      path_in_progress_(in_progress.empty() ? path_ + ".inprogress" : std::move(in_progress)),
+      place_(std::move(place)) {}
 
 committed_file::~committed_file() {
   if (file_ >= 0) ::close(file_);

@@ -1,11 +1,10 @@
 // The part of `csv::read` that does not depend on the struct: options, headers, and single values.
 #include <freshet/connectors/csv.hpp>
 
-#include "connectors/input_file.hpp"
+#include "connectors/text_options.hpp"
 
 #include <freshet/core/time_text.hpp>
 
-#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <fmt/format.h>
@@ -14,6 +13,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -26,27 +26,11 @@ namespace freshet::csv {
 
 namespace {
 
-/// How much of a long list or text a message shows.
-constexpr std::size_t names_shown = 20;
+/// How much of a long text a message shows.
 constexpr std::size_t found_bytes_shown = 60;
 
 std::string place_of(const std::string& path) {
   return fmt::format("csv::read '{}'", path);
-}
-
-template <class Names>
-std::string listed(const Names& names) {
-  std::string text;
-  std::size_t shown = 0;
-  for (const auto& name : names) {
-    if (shown == names_shown) {
-      text += fmt::format(", and {} more", names.size() - shown);
-      break;
-    }
-    if (shown++ > 0) text += ", ";
-    text += name;
-  }
-  return text;
 }
 
 /// Reads the record under the scanner as the header line.
@@ -54,6 +38,8 @@ absl::StatusOr<header> take_header(detail::csv_scanner& scanner, const std::stri
   switch (scanner.next()) {
     case detail::scanned::failed:
       return scanner.status();
+    case detail::scanned::waiting:
+      return absl::UnavailableError(place + ": the header line is not whole yet");
     case detail::scanned::end:
       return absl::InvalidArgumentError(
           place + ": the file is empty, wanted a header line; set .header = false if it has none");
@@ -88,41 +74,12 @@ absl::StatusOr<header> read_header(const std::string& path, const read_options& 
 
 namespace detail {
 
-absl::StatusOr<bool> check_csv_files(const std::vector<std::string>& paths) {
-  if (paths.empty()) {
-    return absl::InvalidArgumentError("csv::read: no path, wanted at least one; give it a file");
-  }
-  absl::flat_hash_set<std::string> seen;
-  bool seekable = true;
-  for (const std::string& path : paths) {
-    const std::string place = place_of(path);
-    if (!seen.insert(path).second) {
-      return absl::InvalidArgumentError(
-          place + ": given twice, wanted each file once; drop the repetition");
-    }
-    const absl::StatusOr<bool> regular = freshet::detail::check_input_file(path, place);
-    if (!regular.ok()) return regular.status();
-    seekable = seekable && *regular;
-  }
-  return seekable;
-}
-
 std::string describe_reading(const read_options& options,
                              const std::vector<std::string_view>& fields) {
-  static constexpr std::string_view time_formats[] = {"iso", "epoch_s", "epoch_ms", "epoch_us",
-                                                      "any"};
-  std::string text = fmt::format("csv {} {}header, times {}, record_bytes_max {},",
-                                 options.delimiter, options.header ? "" : "no ",
-                                 time_formats[static_cast<std::size_t>(options.time_format)],
-                                 options.record_bytes_max);
-  for (const std::string_view field : fields) {
-    const auto renamed = std::find_if(options.rename.begin(), options.rename.end(),
-                                      [field](const auto& pair) { return pair.first == field; });
-    text +=
-        fmt::format(" {}={}", field,
-                    renamed == options.rename.end() ? field : std::string_view(renamed->second));
-  }
-  return text;
+  return fmt::format("csv {} {}header, times {}, record_bytes_max {},{}", options.delimiter,
+                     options.header ? "" : "no ", freshet::detail::name_of(options.time_format),
+                     options.record_bytes_max,
+                     freshet::detail::list_renamed(options.rename, fields));
 }
 
 void check_read_options(const read_options& options, const std::vector<std::string_view>& fields) {
@@ -132,32 +89,12 @@ void check_read_options(const read_options& options, const std::vector<std::stri
         "csv::read: delimiter is byte {}, wanted any but quote, CR, LF, and NUL; set .delimiter",
         static_cast<int>(delimiter)));
   }
-  if (options.record_bytes_max < 64 || options.record_bytes_max > (std::size_t{1} << 30U)) {
-    throw std::invalid_argument(
-        fmt::format("csv::read: record_bytes_max is {}, wanted 64 to 1 GiB; set .record_bytes_max",
-                    options.record_bytes_max));
-  }
-  if (options.block_bytes == 0) {
-    throw std::invalid_argument("csv::read: block_bytes is 0, wanted at least 1; set .block_bytes");
-  }
+  freshet::detail::check_text_sizes("csv::read", options.record_bytes_max, options.block_bytes);
   if (!options.header && !options.rename.empty()) {
     throw std::invalid_argument(
         "csv::read: .rename without a header, wanted names to look for; drop one of the two");
   }
-  for (std::size_t index = 0; index < options.rename.size(); ++index) {
-    const std::string& name = options.rename[index].first;
-    if (std::find(fields.begin(), fields.end(), name) == fields.end()) {
-      throw std::invalid_argument(
-          fmt::format("csv::read: .rename names the field '{}', wanted one of {}; correct it", name,
-                      listed(fields)));
-    }
-    for (std::size_t earlier = 0; earlier < index; ++earlier) {
-      if (options.rename[earlier].first == name) {
-        throw std::invalid_argument(fmt::format(
-            "csv::read: .rename names the field '{}' twice, wanted it once; drop one", name));
-      }
-    }
-  }
+  freshet::detail::check_rename("csv::read", options.rename, fields);
 }
 
 namespace {
@@ -166,10 +103,7 @@ namespace {
 absl::Status find_columns(const header& line, const std::string& place, const read_options& options,
                           const std::vector<field_request>& requests, opened_csv& file) {
   for (const field_request& request : requests) {
-    std::string name(request.name);
-    for (const auto& [field, column] : options.rename) {
-      if (field == request.name) name = column;
-    }
+    std::string name(freshet::detail::renamed(options.rename, request.name));
     std::optional<std::size_t> found;
     for (std::size_t column = 0; column < line.columns.size(); ++column) {
       if (line.columns[column] != name) continue;
@@ -185,7 +119,8 @@ absl::Status find_columns(const header& line, const std::string& place, const re
       return absl::InvalidArgumentError(fmt::format(
           "{}: no column '{}' in the header ({}), wanted one for the field '{}'; give the column's "
           "name in .rename, or make the field a std::optional",
-          place, name, listed(line.columns), request.name));
+          place, name, freshet::detail::listed({line.columns.begin(), line.columns.end()}),
+          request.name));
     }
     file.columns.push_back(found);
     file.names.push_back(std::move(name));
@@ -196,11 +131,12 @@ absl::Status find_columns(const header& line, const std::string& place, const re
 
 }  // namespace
 
-absl::StatusOr<opened_csv> open_csv(const std::string& path, const read_options& options,
+absl::StatusOr<opened_csv> open_csv(std::unique_ptr<freshet::detail::input_file> input,
+                                    const std::string& path, const read_options& options,
                                     const std::vector<field_request>& requests,
                                     std::optional<std::string_view> position) {
   const std::string place = place_of(path);
-  auto scanner = csv_scanner::open(path, options);
+  auto scanner = csv_scanner::start(std::move(input), place, options);
   if (!scanner.ok()) return scanner.status();
   opened_csv file;
   file.scanner = *std::move(scanner);
@@ -233,21 +169,6 @@ absl::StatusOr<opened_csv> open_csv(const std::string& path, const read_options&
     if (!skipped.ok()) return skipped;
   }
   return file;
-}
-
-void add_dead_letter(const csv_scanner& scanner, std::string reason,
-                     std::vector<dead_letter>& dead) {
-  std::string record(scanner.text().substr(0, dead_letter_bytes_max));
-  const std::uint64_t bytes = scanner.text_bytes();
-  if (bytes > record.size()) {
-    record += fmt::format(" [cut: {} of {} bytes]", record.size(), bytes);
-  }
-  dead.push_back({.source = {},
-                  .split = {},
-                  .sequence = scanner.byte(),
-                  .line = scanner.line(),
-                  .reason = std::move(reason),
-                  .record = std::move(record)});
 }
 
 std::string wrong_field_count(const opened_csv& file) {

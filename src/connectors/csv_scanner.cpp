@@ -6,8 +6,6 @@
 // that at least doubles it, so every byte is looked at a bounded number of times.
 #include <freshet/connectors/detail/csv_scanner.hpp>
 
-#include "connectors/input_file.hpp"
-
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <fmt/format.h>
@@ -18,7 +16,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,9 +31,8 @@ namespace freshet::csv::detail {
 
 namespace {
 
-constexpr std::size_t mask_bytes = 64;
+constexpr std::size_t mask_bytes = 64;  // Not more than the buffer is padded with.
 constexpr auto nowhere = static_cast<std::size_t>(-1);
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 }  // namespace
 
@@ -62,48 +58,30 @@ std::optional<scan_position> decode_position(std::string_view text) {
 
 csv_scanner::csv_scanner(std::unique_ptr<freshet::detail::input_file> input, std::string place,
                          const read_options& options)
-    : input_(std::move(input)),
-      place_(std::move(place)),
-      delimiter_(options.delimiter),
-      record_bytes_max_(options.record_bytes_max),
-      block_bytes_(options.block_bytes),
-      buffer_(mask_bytes) {}
-
-csv_scanner::~csv_scanner() = default;
+    : record_buffer(std::move(input), std::move(place), options.record_bytes_max,
+                    options.block_bytes),
+      delimiter_(options.delimiter) {}
 
 absl::StatusOr<std::unique_ptr<csv_scanner>> csv_scanner::open(const std::string& path,
                                                                const read_options& options) {
-  const std::string place = fmt::format("csv::read '{}'", path);
+  std::string place = fmt::format("csv::read '{}'", path);
   auto input = freshet::detail::input_file::open(path, place);
   if (!input.ok()) return input.status();
-  std::unique_ptr<csv_scanner> scanner(new csv_scanner(*std::move(input), place, options));
-  while (scanner->end_ < byte_order_mark.size() && !scanner->at_end_) {
-    if (!scanner->refill()) return scanner->status_;
-  }
-  if (std::string_view(scanner->buffer_.data(), scanner->end_).starts_with(byte_order_mark)) {
-    scanner->begin_ = byte_order_mark.size();
-  }
+  return start(*std::move(input), std::move(place), options);
+}
+
+absl::StatusOr<std::unique_ptr<csv_scanner>> csv_scanner::start(
+    std::unique_ptr<freshet::detail::input_file> input, std::string place,
+    const read_options& options) {
+  std::unique_ptr<csv_scanner> scanner(
+      new csv_scanner(std::move(input), std::move(place), options));
+  if (!scanner->skip_byte_order_mark()) return scanner->status_;
   scanner->restart_mask(scanner->begin_);
   return scanner;
 }
 
-/// Drops what lies before the next record and reads more behind it; false on an error.
 bool csv_scanner::refill() {
-  const std::size_t pending = end_ - begin_;
-  std::memmove(buffer_.data(), buffer_.data() + begin_, pending);
-  base_ += begin_;
-  begin_ = 0;
-  end_ = pending;
-  // Reading as much as is pending again keeps the cost of reading a long record anew linear.
-  const std::size_t wanted = std::max(block_bytes_, pending);
-  if (buffer_.size() < end_ + wanted + mask_bytes) buffer_.resize(end_ + wanted + mask_bytes);
-  const absl::StatusOr<std::size_t> count = input_->read(buffer_.data() + end_, wanted);
-  if (!count.ok()) {
-    status_ = count.status();
-    return false;
-  }
-  end_ += *count;
-  at_end_ = *count == 0;
+  if (!record_buffer::refill()) return false;
   restart_mask(begin_);
   return true;
 }
@@ -232,7 +210,8 @@ csv_scanner::pass csv_scanner::scan_quoted(std::size_t& at, progress& now) {
   return pass::ended;
 }
 
-/// Passes over lines with nothing in them; false on an error.
+/// Passes over lines with nothing in them; false on an error. What is left may be nothing, or half
+/// of a line end, when the file is to grow.
 bool csv_scanner::skip_empty_lines() {
   const std::uint64_t before = base_ + begin_;
   for (;;) {
@@ -240,6 +219,7 @@ bool csv_scanner::skip_empty_lines() {
     const bool carriage_return = left > 0 && buffer_[begin_] == '\r';
     if ((left == 0 || (carriage_return && left == 1)) && !at_end_) {
       if (!refill()) return false;
+      if (starved_) break;
       continue;
     }
     if (carriage_return && left == 1) {
@@ -249,13 +229,22 @@ bool csv_scanner::skip_empty_lines() {
       ++line_;
       continue;
     }
-    if (base_ + begin_ != before) restart_mask(begin_);
-    return true;
+    break;
   }
+  if (base_ + begin_ != before) restart_mask(begin_);
+  return true;
 }
 
 scanned csv_scanner::next() {
-  if (!status_.ok() || !skip_empty_lines()) return scanned::failed;
+  if (!status_.ok()) return scanned::failed;
+  if (is_skipping()) {
+    const scanned result = go_on_skipping();
+    if (result == scanned::malformed) restart_mask(begin_);
+    return result;
+  }
+  starved_ = false;
+  if (!skip_empty_lines()) return scanned::failed;
+  if (starved_) return scanned::waiting;
   if (begin_ == end_) return scanned::end;
   for (;;) {
     record_byte_ = base_ + begin_;
@@ -277,18 +266,18 @@ scanned csv_scanner::next() {
     }
     if (too_long_is_known) {
       const bool quote_spans_lines = now.in_quote && now.first_line_end != nowhere;
-      return quote_spans_lines ? give_up_quote(now) : skip_long_record(now);
+      if (quote_spans_lines) return give_up_quote(now);
+      const scanned result = skip_long_record(now.until, now.lines);
+      if (result == scanned::malformed) restart_mask(begin_);
+      return result;
     }
     if (at_end_) return give_up_quote(now);
     if (!refill()) return scanned::failed;
+    if (starved_) {
+      restart_mask(begin_);
+      return scanned::waiting;
+    }
   }
-}
-
-/// Sets the text of the record to the bytes before `end`, but for a carriage return.
-void csv_scanner::set_text(std::size_t end) {
-  if (end > begin_ && buffer_[end - 1] == '\r') --end;
-  text_ = {buffer_.data() + begin_, end - begin_};
-  text_bytes_ = text_.size();
 }
 
 /// Goes on behind the record, which ends at `now.end`.
@@ -335,62 +324,9 @@ scanned csv_scanner::give_up_line(const progress& now) {
   return scanned::malformed;
 }
 
-/// Passes over the rest of a record's last line without keeping it.
-scanned csv_scanner::skip_long_record(const progress& now) {
-  text_kept_.assign(buffer_.data() + begin_, std::min(dead_letter_bytes_max, now.until - begin_));
-  line_ += now.lines + 1;
-  std::size_t from = now.until;
-  for (;;) {
-    const void* const found = std::memchr(buffer_.data() + from, '\n', end_ - from);
-    if (found != nullptr) {
-      const auto end = static_cast<std::size_t>(static_cast<const char*>(found) - buffer_.data());
-      text_bytes_ = base_ + end - record_byte_;
-      begin_ = end + 1;
-      break;
-    }
-    begin_ = end_;
-    text_bytes_ = base_ + end_ - record_byte_;
-    if (at_end_) break;
-    if (!refill()) return scanned::failed;
-    from = begin_;
-  }
-  restart_mask(begin_);
-  text_ = text_kept_;
-  reason_ = fmt::format("longer than {} bytes", record_bytes_max_);
-  return scanned::malformed;
-}
-
 absl::Status csv_scanner::skip_to(const scan_position& position) {
-  const std::uint64_t here = base_ + begin_;
-  const auto changed = [this, &position](std::string_view found) {
-    return absl::DataLossError(fmt::format(
-        "{}: {}, wanted the start of a record at byte {}, where the checkpoint goes on; put back "
-        "the file that was read, or start without the checkpoint",
-        place_, found, position.byte));
-  };
-  if (position.byte < here) return changed("byte lies before the first record");
-  if (position.byte > here) {
-    // The byte before must end a line. One byte is no proof, but finds most files that changed.
-    const std::uint64_t before = position.byte - 1;
-    if (before <= base_ + end_) {
-      begin_ = static_cast<std::size_t>(before - base_);
-    } else {
-      const absl::StatusOr<std::uint64_t> passed = input_->skip(before - (base_ + end_));
-      if (!passed.ok()) return passed.status();
-      base_ += end_ + *passed;
-      begin_ = end_ = 0;
-      if (base_ < before) return changed(fmt::format("the file ends at byte {}", base_));
-    }
-    while (end_ - begin_ < 2 && !at_end_) {
-      if (!refill()) return status_;
-    }
-    if (begin_ == end_) return changed(fmt::format("the file ends at byte {}", base_ + end_));
-    ++begin_;
-    if (buffer_[begin_ - 1] != '\n' && begin_ != end_) {
-      return changed("the byte before is not the end of a line");
-    }
-  }
-  line_ = position.line;
+  absl::Status skipped = record_buffer::skip_to(position.byte, position.line);
+  if (!skipped.ok()) return skipped;
   single_lines_until_ = position.single_lines_until;
   restart_mask(begin_);
   return absl::OkStatus();

@@ -18,6 +18,13 @@
 namespace freshet::csv {
 
 write_description write(std::string path, write_options options) {
+  detail::check_write_options(path, options);
+  return {std::move(path), detail::csv_writer{std::move(options)}};
+}
+
+namespace detail {
+
+void check_write_options(std::string_view path, const write_options& options) {
   const char delimiter = options.delimiter;
   if (delimiter == '"' || delimiter == '\r' || delimiter == '\n' || delimiter == '\0') {
     throw std::invalid_argument(fmt::format(
@@ -29,10 +36,7 @@ write_description write(std::string path, write_options options) {
     throw std::invalid_argument(fmt::format(
         "csv::write '{}': time_format is any, wanted one format; set .time_format", path));
   }
-  return {std::move(path), std::move(options)};
 }
-
-namespace detail {
 
 namespace {
 

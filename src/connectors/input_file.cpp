@@ -1,5 +1,6 @@
 // Plain and compressed input files.
-#include "connectors/input_file.hpp"
+
+#include <freshet/connectors/detail/input_file.hpp>
 
 #include "connectors/system_error.hpp"
 #include "connectors/zstd_frames.hpp"
@@ -107,11 +108,21 @@ class plain_file final : public input_file {
 
 enum class compression { none, gzip, bzip2, xz, zstd };
 
-compression compression_of(std::string_view path) {
+/// By the name, so that a file whose first bytes are damaged is not taken for text; else by the
+/// first bytes, which no text begins with. Those of a pipe cannot be looked at.
+compression compression_of(std::string_view path, const opened& file) {
+  using namespace std::string_view_literals;
   if (path.ends_with(".gz")) return compression::gzip;
   if (path.ends_with(".bz2")) return compression::bzip2;
   if (path.ends_with(".xz")) return compression::xz;
   if (path.ends_with(".zst")) return compression::zstd;
+  char bytes[10];
+  const ssize_t count = file.regular ? ::pread(file.file.number(), bytes, sizeof bytes, 0) : 0;
+  const std::string_view first(bytes, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  if (first.starts_with("\x1F\x8B\x08"sv)) return compression::gzip;
+  if (first.starts_with("BZh"sv) && first.ends_with("1AY&SY"sv)) return compression::bzip2;
+  if (first.starts_with("\xFD\x37zXZ\0"sv)) return compression::xz;
+  if (first.starts_with("\x28\xB5\x2F\xFD"sv)) return compression::zstd;
   return compression::none;
 }
 
@@ -183,7 +194,10 @@ class compressed_file final : public input_file {
       return damaged(failure.what());
     }
     if (!bytes_.status().ok()) return bytes_.status();
-    if (count > 0) return static_cast<std::size_t>(count);
+    if (count > 0) {
+      text_bytes_ += static_cast<std::uint64_t>(count);
+      return static_cast<std::size_t>(count);
+    }
     if (kind_ == compression::zstd && !bytes_.frames().complete()) return damaged("it is cut off");
     return std::size_t{0};
   }
@@ -191,14 +205,16 @@ class compressed_file final : public input_file {
  private:
   absl::Status damaged(std::string_view cause) const {
     if (!bytes_.status().ok()) return bytes_.status();
-    return absl::DataLossError(fmt::format(
-        "{}: cannot decompress ({}), wanted a complete file of the kind that its name says; get "
-        "the file anew",
-        bytes_.place(), cause));
+    return absl::DataLossError(
+        fmt::format("{}: cannot decompress ({}) after {} bytes of text, wanted a complete file of "
+                    "the kind that "
+                    "its name or first bytes say; get the file anew",
+                    bytes_.place(), cause, text_bytes_));
   }
 
   compressed_bytes bytes_;
   compression kind_;
+  std::uint64_t text_bytes_ = 0;
   io::filtering_streambuf<io::input> chain_;
 };
 
@@ -208,7 +224,7 @@ absl::StatusOr<std::unique_ptr<input_file>> input_file::open(const std::string& 
                                                              const std::string& place) {
   absl::StatusOr<opened> file = open_to_read(path, place);
   if (!file.ok()) return file.status();
-  const compression kind = compression_of(path);
+  const compression kind = compression_of(path, *file);
   if (kind == compression::none) return std::make_unique<plain_file>(*std::move(file), place);
   try {
     return std::make_unique<compressed_file>(*std::move(file), kind, place);

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cstring>
 #include <iterator>
 #include <limits>
+#include <map>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -26,24 +29,40 @@ struct change_header {
 };
 
 template <class Unsigned>
-char* write_big_endian(char* to, Unsigned value) {
-  for (int shift = static_cast<int>(sizeof(Unsigned)) * 8 - 8; shift >= 0; shift -= 8) {
-    *to++ = static_cast<char>((value >> shift) & 0xff);
+Unsigned big_endian(Unsigned value) {
+  if constexpr (std::endian::native == std::endian::big) {
+    return value;
+  } else if constexpr (sizeof(Unsigned) == 4) {
+    return __builtin_bswap32(value);
+  } else {
+    return __builtin_bswap64(value);
   }
-  return to;
 }
 
-std::uint64_t read_hash(const char* key) {
-  std::uint64_t hash = 0;
-  for (std::size_t i = state_number_bytes; i < key_prefix_bytes; ++i) {
-    hash = hash << 8 | static_cast<unsigned char>(key[i]);
-  }
-  return hash;
+template <class Unsigned>
+char* write_big_endian(char* to, Unsigned value) {
+  value = big_endian(value);
+  std::memcpy(to, &value, sizeof value);
+  return to + sizeof value;
+}
+
+template <class Unsigned>
+Unsigned read_big_endian(const char* from) {
+  Unsigned value = 0;
+  std::memcpy(&value, from, sizeof value);
+  return big_endian(value);
 }
 
 char* write_bytes(char* to, std::string_view bytes) {
   if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
   return to + bytes.size();
+}
+
+/// What `encode_expiry` gives.
+char* write_expiry(char* to, timestamp expires_at) {
+  constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
+  const auto count = static_cast<std::uint64_t>(expires_at.time_since_epoch().count());
+  return write_big_endian(to, count ^ sign_bit);
 }
 
 /// A length that leaves room for what goes before, and for `erased`.
@@ -112,9 +131,8 @@ char* change_log::append(std::uint32_t state, std::uint64_t hash, std::string_vi
 
 void change_log::put(std::uint32_t state, std::uint64_t hash, std::string_view key,
                      timestamp expires_at, std::string_view value) {
-  const auto expiry = encode_expiry(expires_at);
-  char* const to = append(state, hash, key, length_of(value, expiry.size()));
-  write_bytes(write_bytes(to, {expiry.data(), expiry.size()}), value);
+  char* const to = append(state, hash, key, length_of(value, expiry_bytes));
+  write_bytes(write_expiry(to, expires_at), value);
 }
 
 void change_log::erase(std::uint32_t state, std::uint64_t hash, std::string_view key) {
@@ -138,8 +156,8 @@ std::vector<change_log::entry> change_log::entries() const {
       entry next;
       std::memcpy(&next.sizes, at, sizeof next.sizes);
       next.key = at + sizeof next.sizes;
-      next.state = decode_state_number({next.key, state_number_bytes});
-      next.hash = read_hash(next.key);
+      next.state = read_big_endian<std::uint32_t>(next.key);
+      next.hash = read_big_endian<std::uint64_t>(next.key + state_number_bytes);
       next.snapshot = each.snapshot;
       const std::uint32_t value_bytes = next.sizes.value_bytes;
       at = next.key + next.sizes.key_bytes + (value_bytes == erased ? 0 : value_bytes);
@@ -150,9 +168,51 @@ std::vector<change_log::entry> change_log::entries() const {
   return all;
 }
 
+/// Hashes are spread evenly, so that the entries of a state are nearly in order when they are put
+/// into as many buckets by the high bits of their hashes.
+std::vector<change_log::entry> change_log::sorted(std::vector<entry> all) {
+  if (std::is_sorted(all.begin(), all.end())) return all;
+  struct part {
+    std::size_t rows = 0;
+    std::size_t buckets_before = 0;
+    int shift = 0;
+  };
+  std::map<std::uint32_t, part> parts;
+  std::uint32_t last = 0;
+  part* known = nullptr;
+  const auto part_of = [&](std::uint32_t state) -> part& {
+    if (known == nullptr || last != state) known = &parts[state];
+    last = state;
+    return *known;
+  };
+  for (const entry& each : all) ++part_of(each.state).rows;
+  std::size_t buckets = 0;
+  for (auto& [state, each] : parts) {
+    const int bits = std::max(1, static_cast<int>(std::bit_width(each.rows)) - 1);
+    each.shift = 64 - bits;
+    each.buckets_before = buckets;
+    buckets += std::size_t{1} << bits;
+  }
+  const auto bucket_of = [&part_of](const entry& each) {
+    const part& of = part_of(each.state);
+    return of.buckets_before + static_cast<std::size_t>(each.hash >> of.shift);
+  };
+  std::vector<std::size_t> ends(buckets + 1);
+  for (const entry& each : all) ++ends[bucket_of(each) + 1];
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
+  std::vector<entry> made(all.size());
+  for (const entry& each : all) made[ends[bucket_of(each)]++] = each;
+  for (std::size_t begin = 0, bucket = 0; bucket < buckets; begin = ends[bucket++]) {
+    const auto at = [&made](std::size_t index) {
+      return made.begin() + static_cast<std::ptrdiff_t>(index);
+    };
+    if (ends[bucket] > begin + 1) std::sort(at(begin), at(ends[bucket]));
+  }
+  return made;
+}
+
 std::vector<state_change_view> change_log::in_order() const {
-  std::vector<entry> all = entries();
-  if (!std::is_sorted(all.begin(), all.end())) std::sort(all.begin(), all.end());
+  const std::vector<entry> all = sorted(entries());
   std::vector<state_change_view> changes;
   changes.reserve(all.size());
   for (std::size_t i = 0; i < all.size(); ++i) {

@@ -44,7 +44,8 @@ class change_log {
   std::uint64_t bytes() const { return bytes_; }
 
   /// Ascending by key, each once. The views are good as long as the log is and nothing is added.
-  /// \cost O(n log n) comparisons, of keys only where hashes are equal.
+  /// \cost O(n) where hashes are spread evenly, else O(n log n) comparisons; of keys only where
+  /// hashes are equal.
   std::vector<state_change_view> in_order() const;
 
   /// The same changes without those that later ones have replaced, in order, as of one snapshot.
@@ -63,6 +64,7 @@ class change_log {
                std::uint32_t value_bytes);
   char* room_for(std::size_t bytes);
   std::vector<entry> entries() const;
+  static std::vector<entry> sorted(std::vector<entry> all);
 
   std::vector<block> blocks_;
   std::uint64_t rows_ = 0;

@@ -320,8 +320,8 @@ std::vector<std::string> checkpointer::warnings() const {
     const node& each = graph_.nodes()[id];
     if (each.takes == distribution::by_key && each.named && !each.limits_memory) {
       all.push_back(fmt::format(
-          "state.memory_limit: {} keeps all of its state in memory; only process functions keep "
-          "to the limit",
+          "state.memory_limit: {} keeps all of its state in memory; only process functions, "
+          "sessions and windows with panes keep to the limit",
           graph_.place(id)));
     }
     const cold_rows* cold = cold_of(id);

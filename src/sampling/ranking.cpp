@@ -3,6 +3,7 @@
 #include <freshet/sampling/priority.hpp>
 #include <freshet/sampling/reservoir.hpp>
 #include <freshet/sampling/stratified.hpp>
+#include <freshet/sampling/time_biased.hpp>
 
 #include <fmt/core.h>
 
@@ -21,6 +22,35 @@ constexpr double weight_max = 1e200;
 
 std::string reservoir::describe() const {
   return fmt::format("reservoir k {} epoch {} seed {}", k, to_text(epoch), seed);
+}
+
+sample_rank time_biased::rank_at(const position& where, timestamp at) const {
+  return {.rank = std::log2(detail::random_rank(seed, where)) - half_lives(at)};
+}
+
+sample_decision time_biased::decide_at(timestamp at, const ranked_total& total) const {
+  // A kept rank is below the threshold, so the sum is about -53 or more, but for rounding.
+  return {.probability = std::exp2(std::clamp(half_lives(at) + total.threshold, -60.0, 0.0))};
+}
+
+double time_biased::half_lives(timestamp at) const {
+  return static_cast<double>(at.time_since_epoch().count()) /
+         static_cast<double>(half_life.count());
+}
+
+std::string time_biased::check() const {
+  if (half_life <= duration::zero()) {
+    return fmt::format(
+        "half_life {} is not positive; give .half_life how long it takes until a record is half as "
+        "likely to be in the sample",
+        to_text(half_life));
+  }
+  return detail::check_ranking("k", k, 1, epoch_length());
+}
+
+std::string time_biased::describe() const {
+  return fmt::format("time_biased k {} half_life {} epoch {} seed {}", k, to_text(half_life),
+                     to_text(epoch_length()), seed);
 }
 
 namespace detail {

@@ -217,7 +217,8 @@ void set_uniform(const rarity_options& options, rarity_table& table) {
 }
 
 /// The probabilities of the epoch that begins.
-void set_probabilities(const rarity_options& options, rarity_table& table) {
+void set_probabilities(const rarity_options& options, rarity_table& table,
+                       const rarity_emphasis& emphasis) {
   const double decay = std::exp2(-half_lives(options, age_of(table, table.epoch)));
   const double recent_decay = std::exp2(-age_of(table, table.epoch));
   const auto aged = [&](const rarity_share& share) {
@@ -244,19 +245,20 @@ void set_probabilities(const rarity_options& options, rarity_table& table) {
   }
   largest = std::max(largest, bucket.frequency);
 
-  const auto term_of = [&](const rarity_share& share) {
+  const auto term_of = [&](const rarity_share& share, double factor) {
     const double expected_here = share.recent + prior_records * share.frequency / frequency_total;
     // An empty pool is as rare as what is about to be forgotten.
     const double frequency = std::max(share.frequency, forgotten_below);
     return rarity_term{expected_here / (recent_total + prior_records),
-                       std::pow(largest / frequency, options.alpha)};
+                       std::pow(largest / frequency, options.alpha) * factor};
   };
   std::vector<rarity_term> terms;
   terms.reserve(table.shares.size() + 1);
-  for (const rarity_share& share : table.shares) {
-    if (heavy(share)) terms.push_back(term_of(aged(share)));
+  for (std::size_t i = 0; i < table.shares.size(); ++i) {
+    const rarity_share& share = table.shares[i];
+    if (heavy(share)) terms.push_back(term_of(aged(share), emphasis.of(i)));
   }
-  terms.push_back(term_of(bucket));
+  terms.push_back(term_of(bucket, emphasis.pool));
 
   const double rate = rate_allowed(options, table);
   table.floor = options.floor.value_or(std::min(1.0, rate) / 10);
@@ -381,17 +383,29 @@ double rarity_decay(const rarity_options& options, const rarity_table& table) {
   return std::exp2(-half_lives(options, age_of(table, table.epoch) + 1));
 }
 
-void enter_rarity(const rarity_options& options, rarity_table& table, rarity_counts& counts,
-                  std::int64_t epoch) {
-  if (epoch <= table.epoch) return;
+bool grow_rarity(const rarity_options& options, rarity_table& table, const rarity_counts& counts,
+                 std::int64_t epoch) {
+  assert(epoch > table.epoch);
   // Counts are only aged when there are new ones to add, always from where they stood: so it makes
   // no difference, not even in the last bit, which of the epochs without records were entered.
   const double records = records_of(counts);
   if (records > 0) add_counts(options, table, counts, records);
   table.epoch = epoch;
-  set_probabilities(options, table);
+  return records > 0;
+}
+
+void set_rarity(const rarity_options& options, rarity_table& table, rarity_counts& counts,
+                const rarity_emphasis& emphasis) {
+  set_probabilities(options, table, emphasis);
   counts = rarity_counts{};
   counts.seen.resize(table.categories.size());
+}
+
+void enter_rarity(const rarity_options& options, rarity_table& table, rarity_counts& counts,
+                  std::int64_t epoch) {
+  if (epoch <= table.epoch) return;
+  grow_rarity(options, table, counts, epoch);
+  set_rarity(options, table, counts, {});
 }
 
 std::size_t count_rarity(const rarity_options& options, const rarity_table& table,

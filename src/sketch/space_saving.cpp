@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <numeric>
 #include <stdexcept>
 #include <tuple>
 
@@ -10,7 +11,10 @@ namespace freshet {
 
 namespace {
 
-constexpr std::size_t capacity_max = std::size_t{1} << 20;
+/// Of the table: nearly empty, so that most searches end at the first slot, which is three times as
+/// fast as half full.
+constexpr std::size_t slots_per_counter = 8;
+constexpr std::size_t fewest_slots = 64;
 
 std::uint64_t half_rounded_up(std::uint64_t value) {
   return value / 2 + value % 2;
@@ -29,28 +33,32 @@ space_saving::space_saving(std::size_t capacity) : capacity_(capacity) {
                     "as 128",
                     capacity, capacity_max));
   }
-  // Nearly empty, so that most searches end at the first slot: three times as fast as half full.
-  const std::size_t slots = std::bit_ceil(8 * capacity);
+  make_table(std::min(fewest_slots, std::bit_ceil(slots_per_counter * capacity)));
+}
+
+/// A table of so many slots, a power of two, with the counters that there are.
+void space_saving::make_table(std::size_t slots) {
   mask_ = slots - 1;
   shift_ = 64 - std::countr_zero(slots);
   table_.assign(slots, vacant);
-  hashes_.reserve(capacity);
-  counts_.reserve(capacity);
-  errors_.reserve(capacity);
+  for (std::size_t i = 0; i < hashes_.size(); ++i) {
+    table_[slot_of(hashes_[i])] = static_cast<std::uint32_t>(i);
+  }
 }
 
 void space_saving::track(const counted_hash& fresh) {
+  if (slots_per_counter * (counts_.size() + 1) > table_.size()) make_table(2 * table_.size());
   table_[slot_of(fresh.hash)] = static_cast<std::uint32_t>(counts_.size());
   hashes_.push_back(fresh.hash);
   counts_.push_back(fresh.count);
   errors_.push_back(fresh.error);
 }
 
-void space_saving::admit(std::uint64_t hash, std::uint64_t weight, std::size_t slot) {
+std::size_t space_saving::admit(std::uint64_t hash, std::uint64_t weight, std::size_t slot) {
   if (counts_.size() < capacity_) {
     // The level is 0, but after a merge with a sketch of fewer counters, which had replaced keys.
     track({hash, saturating_sum(level_, weight), level_});
-    return;
+    return counts_.size() - 1;
   }
   const std::size_t victim = next_victim();
   vacate(slot_of(hashes_[victim]));
@@ -60,6 +68,7 @@ void space_saving::admit(std::uint64_t hash, std::uint64_t weight, std::size_t s
   hashes_[victim] = hash;
   counts_[victim] = saturating_sum(level_, weight);
   errors_[victim] = level_;
+  return victim;
 }
 
 /// The next counter of the lowest count.
@@ -85,6 +94,16 @@ void space_saving::vacate(std::size_t slot) {
   table_[slot] = vacant;
 }
 
+std::vector<std::uint32_t> space_saving::heaviest(std::size_t wanted) const {
+  std::vector<std::uint32_t> counters(size());
+  std::iota(counters.begin(), counters.end(), 0U);
+  const auto some = static_cast<std::ptrdiff_t>(std::min(wanted, size()));
+  std::partial_sort(counters.begin(), counters.begin() + some, counters.end(),
+                    [&](std::uint32_t a, std::uint32_t b) { return heavier(at(a), at(b)); });
+  counters.resize(static_cast<std::size_t>(some));
+  return counters;
+}
+
 std::vector<counted_hash> space_saving::items() const {
   return sorted_if([](const counted_hash&) { return true; });
 }
@@ -101,7 +120,7 @@ template <class Wanted>
 std::vector<counted_hash> space_saving::sorted_if(Wanted wanted) const {
   std::vector<counted_hash> some;
   for (std::size_t i = 0; i < counts_.size(); ++i) {
-    const counted_hash each{hashes_[i], counts_[i], errors_[i]};
+    const counted_hash each = at(i);
     if (wanted(each)) some.push_back(each);
   }
   std::sort(some.begin(), some.end(), heavier);
@@ -147,6 +166,56 @@ void space_saving::merge(const space_saving& other) {
   counts_.clear();
   errors_.clear();
   for (const counted_hash& each : all) track(each);
+}
+
+void codec<space_saving>::encode(byte_writer& writer, const space_saving& value) {
+  writer.write_count(value.capacity_);
+  writer.write_count(value.total_);
+  writer.write_count(value.level_);
+  writer.write_count(value.cursor_);
+  writer.write_count(value.size());
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    writer.write_fixed(value.hashes_[i]);
+    writer.write_count(value.counts_[i]);
+    writer.write_count(value.errors_[i]);
+  }
+}
+
+bool codec<space_saving>::decode(byte_reader& reader, space_saving& value) {
+  std::uint64_t capacity = 0;
+  std::uint64_t total = 0;
+  std::uint64_t level = 0;
+  std::uint64_t cursor = 0;
+  std::size_t size = 0;
+  constexpr std::size_t fewest_bytes = 10;
+  if (!reader.read_count(capacity) || !reader.read_count(total) || !reader.read_count(level) ||
+      !reader.read_count(cursor) || !reader.read_size(size, fewest_bytes)) {
+    return false;
+  }
+  if (capacity < 1 || capacity > space_saving::capacity_max || size > capacity ||
+      cursor > capacity) {
+    return reader.fail("a capacity, size or cursor found that no sketch has");
+  }
+  value = space_saving(static_cast<std::size_t>(capacity));
+  value.total_ = total;
+  for (std::size_t i = 0; i < size; ++i) {
+    counted_hash each;
+    if (!reader.read_fixed(each.hash) || !reader.read_count(each.count) ||
+        !reader.read_count(each.error)) {
+      return false;
+    }
+    // A count below the level would never be replaced, and the search for a victim would not end.
+    if (each.error > each.count || each.count < level) {
+      return reader.fail("a counter found that contradicts itself or the level");
+    }
+    if (value.table_[value.slot_of(each.hash)] != space_saving::vacant) {
+      return reader.fail("two counters of one key found");
+    }
+    value.track(each);
+  }
+  value.level_ = level;
+  value.cursor_ = static_cast<std::size_t>(cursor);
+  return true;
 }
 
 }  // namespace freshet

@@ -213,9 +213,21 @@ TEST_CASE("floating sums and means keep the aggregate contract to 1e-12", "[aggr
     if (random() % 100 == 0) row.value = random() % 4 == 0 ? -infinity : infinity;
     return row;
   };
-  const fr::aggregate_contract_options options{.tolerance = 1e-12};
+  const fr::aggregate_contract_options options{.tolerance = 1e-12, .subtract = false};
   REQUIRE_NOTHROW(fr::check_aggregate(fr::sum("sum", &reading::value), draw, options));
   REQUIRE_NOTHROW(fr::check_aggregate(fr::sum("sum", &reading::perhaps), draw, options));
   REQUIRE_NOTHROW(fr::check_aggregate(fr::mean("mean", &reading::value), draw, options));
+  REQUIRE_NOTHROW(fr::check_aggregate(fr::mean("mean", &reading::perhaps), draw, options));
+}
+
+TEST_CASE("floating sums and means take rows of like sizes back to 1e-12",
+          "[aggregate][contract]") {
+  const auto draw = [](fr::contract_random& random) {
+    reading row = row_of(1 + std::ldexp(static_cast<double>(random() >> 11), -53));
+    if (random() % 3 == 0) row.perhaps = 1;
+    return row;
+  };
+  const fr::aggregate_contract_options options{.tolerance = 1e-12};
+  REQUIRE_NOTHROW(fr::check_aggregate(fr::sum("sum", &reading::value), draw, options));
   REQUIRE_NOTHROW(fr::check_aggregate(fr::mean("mean", &reading::perhaps), draw, options));
 }

@@ -13,12 +13,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::pair<std::string_view, int>, 11> levels = {{
+constexpr std::array<std::pair<std::string_view, int>, 13> levels = {{
     {"core", 0},
     {"sketch", 1},
     {"window", 2},
     {"aggregate", 2},
     {"sampling", 2},
+    {"model", 2},
+    {"quality", 2},
     {"state", 2},
     {"pipeline", 3},
     {"runtime", 3},

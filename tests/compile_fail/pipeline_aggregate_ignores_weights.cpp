@@ -1,7 +1,7 @@
 // expect: freshet: these records are a sample, and an aggregate of them ignores their weights; use
 // A plain count of sampled rows would be too small.
 #include <freshet/aggregate/basic.hpp>
-#include <freshet/pipeline/transform.hpp>
+#include <freshet/aggregate/estimate.hpp>
 #include <freshet/pipeline/windowing.hpp>
 #include <freshet/window/tumbling.hpp>
 
@@ -14,13 +14,12 @@ BOOST_DESCRIBE_STRUCT(payment, (), (card))
 
 auto counts(const freshet::stream<freshet::sampled<payment>>& kept) {
 #ifdef FRESHET_FIXED
-  const auto rows = kept | freshet::map(&freshet::sampled<payment>::value);
-  const auto card = &payment::card;
+  const auto count = freshet::estimated_count("payments");
 #else
-  const auto rows = kept;
-  const auto card = [](const freshet::sampled<payment>& row) { return row.value.card; };
+  const auto count = freshet::count("payments");
 #endif
-  return rows | freshet::key_by(card) |
+  return kept |
+         freshet::key_by([](const freshet::sampled<payment>& row) { return row.value.card; }) |
          freshet::window(freshet::tumbling{std::chrono::seconds(1)}) |
-         freshet::aggregate("counts", freshet::count("payments"));
+         freshet::aggregate("counts", count);
 }

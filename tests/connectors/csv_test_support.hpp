@@ -59,10 +59,11 @@ struct delivered {
 };
 
 /// Reads one split to its end, `limit` records at a time.
-template <class T>
-delivered<T> read_split(const freshet::csv::read_description<T>& from, std::size_t split = 0,
-                        std::optional<std::string_view> position = std::nullopt,
-                        std::size_t limit = 1024) {
+template <class Description>
+delivered<typename Description::value_type> read_split(
+    const Description& from, std::size_t split = 0,
+    std::optional<std::string_view> position = std::nullopt, std::size_t limit = 1024) {
+  using T = typename Description::value_type;
   delivered<T> all;
   auto source = from.open();
   if (!source.ok()) {

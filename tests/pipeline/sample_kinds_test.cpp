@@ -12,9 +12,11 @@
 #include <freshet/sampling/consistent.hpp>
 #include <freshet/sampling/reservoir.hpp>
 #include <freshet/sampling/stratified.hpp>
+#include <freshet/sampling/time_biased.hpp>
 #include <freshet/sampling/uniform.hpp>
 #include <freshet/window/tumbling.hpp>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -23,9 +25,10 @@ using namespace freshet::test;
 
 namespace {
 
-constexpr std::array<const char*, 7> sink_names = {
-    "windows", "late", "windows of all", "late of all", "stratified", "uniform", "consistent"};
-using sinks = std::array<kept_rows_handle, 7>;
+constexpr std::array<const char*, 10> sink_names = {
+    "windows", "late",       "windows of all", "late of all", "stratified",
+    "uniform", "consistent", "biased",         "carried",     "late carried"};
+using sinks = std::array<kept_rows_handle, 10>;
 using sampled_events = std::vector<fr::sampled<event>>;
 
 sinks fresh_sinks() {
@@ -36,6 +39,10 @@ sinks fresh_sinks() {
 
 fr::stratified_options few() {
   return {.per_category = 3, .epoch = ticks_long(20), .max_categories = 3, .seed = 2};
+}
+
+fr::time_biased recent() {
+  return {.k = 8, .half_life = ticks_long(30), .epoch = ticks_long(20), .seed = 5};
 }
 
 /// `hear` gets the rows of the stratified sampler.
@@ -52,12 +59,16 @@ fr::pipeline compose(const script_handle<event>& from, const sinks& into, Hear h
   };
   count_windows(events, "plain", 0);
   // A sample of everything, which comes out epoch by epoch.
-  auto all = events | fr::sample("all", fr::reservoir{.k = 1'000'000, .epoch = ticks_long(15)}) |
-             fr::map([](const fr::sampled<event>& row) { return row.value; });
+  const auto value_of = fr::map([](const fr::sampled<event>& row) { return row.value; });
+  auto all =
+      events | fr::sample("all", fr::reservoir{.k = 1'000'000, .epoch = ticks_long(15)}) | value_of;
   count_windows(all, "sampled", 2);
   auto sample = events | fr::sample("few", fr::stratified(&event::key, few()));
   sample | fr::to(sink_names[4], keep_rows_in(into[4]));
   sample | fr::to("hearer", fr::callback(hear));
+  auto biased = events | fr::sample("biased", recent());
+  biased | fr::to(sink_names[7], keep_rows_in(into[7]));
+  count_windows(biased | value_of, "carried", 8);
   events | fr::sample("some", fr::uniform{.rate = 0.4, .seed = 3}) |
       fr::to(sink_names[5], keep_rows_in(into[5]));
   events | fr::sample("keys", fr::consistent(&event::key, {.rate = 0.5, .seed = 4})) |
@@ -144,6 +155,8 @@ TEST_CASE("samplers keep the same records at every parallelism, and after crashe
     // Rows wait for the end of their epoch, and yet are as late or as timely as their records.
     REQUIRE(wanted[2] == wanted[0]);
     REQUIRE(wanted[3] == wanted[1]);
+    // A carried sample comes with the time of its epoch's end, whatever its records' times are.
+    REQUIRE(wanted[9].empty());
   }
 }
 
@@ -195,6 +208,35 @@ TEST_CASE("a reservoir keeps k of each epoch, the records before any watermark a
       fr::to("", keep_rows_in(rows));
   (void)run_to_end(p);
   CHECK(rows->published == 3 + 1 + 1 + 3 + 3);
+}
+
+TEST_CASE("a time-biased sample comes out whole at the end of each epoch that has records",
+          "[pipeline][sampling]") {
+  // Epochs of 10 ticks; entry frontiers are 5 ticks behind, so that 6, 7 enter with 16, and so on:
+  //   records  1  2 | 16  17 | 31 ... 35 |           76
+  //   k = 4    the first two epochs with all before them; then 4 of each
+  std::vector<event> split;
+  for (const std::int64_t at : {1, 2, 16, 17, 31, 32, 33, 34, 35, 76}) {
+    split.push_back({"a", at, tick(at)});
+  }
+  std::vector<std::int64_t> heard;
+  double weights = 0;
+  fr::pipeline p("p");
+  p.from("events", scripted<event>(script_of({split}))) |
+      fr::event_time(&event::at, fr::bounded_disorder{ticks_long(5)}) |
+      fr::sample("s",
+                 fr::time_biased{.k = 4, .half_life = ticks_long(1), .epoch = ticks_long(10)}) |
+      fr::to("", fr::callback([&](const fr::sampled<event>& row) {
+               heard.push_back(row.value.value);
+               weights += row.weight;
+             }));
+  (void)run_to_end(p);
+  // The half-life is so short that the newest are certain: the last sample holds 76.
+  REQUIRE(heard.size() >= 4);
+  CHECK(std::count(heard.end() - 4, heard.end(), 76) == 1);
+  CHECK(std::count(heard.begin(), heard.end() - 4, 76) == 0);
+  CHECK(std::count(heard.begin(), heard.end(), 35) == 2);
+  CHECK(weights >= static_cast<double>(heard.size()));
 }
 
 TEST_CASE("samplers without memory need no event times, ranking samplers do",

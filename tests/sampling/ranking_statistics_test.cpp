@@ -33,7 +33,7 @@ std::size_t sample_epoch(const Sampler& sampler, const std::vector<payment>& rec
   fr::detail::ranked_epoch<payment> epoch;
   for (std::size_t i = 0; i < records.size(); ++i) {
     const fr::position where{.sequence = i};
-    const fr::sample_rank ranked = sampler.rank(records[i], where);
+    const fr::sample_rank ranked = sampler.rank(records[i], where, {});
     epoch.add(sampler.capacity(), ranked, [&]() -> fr::detail::ranked_record<payment> {
       return {ranked.rank, i, 0, 0, {}, std::nullopt, records[i]};
     });
@@ -41,7 +41,7 @@ std::size_t sample_epoch(const Sampler& sampler, const std::vector<payment>& rec
   std::size_t kept = 0;
   epoch.for_each([&](const auto& record, const fr::ranked_total& total) {
     ++kept;
-    see(record.sequence, sampler.decide(record.value, total));
+    see(record.sequence, sampler.decide(record.value, {}, total));
   });
   return kept;
 }

@@ -50,7 +50,7 @@ template <class Sampler>
 std::vector<kept_row> sample_of(const Sampler& sampler, const std::vector<payment>& records) {
   fr::detail::ranked_epoch<payment> epoch;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    const fr::sample_rank ranked = sampler.rank(records[i], place_of(i));
+    const fr::sample_rank ranked = sampler.rank(records[i], place_of(i), {});
     const auto make = [&]() -> fr::detail::ranked_record<payment> {
       const fr::position where = place_of(i);
       return {ranked.rank, where.sequence, where.split, 0, {}, std::nullopt, records[i]};
@@ -59,7 +59,7 @@ std::vector<kept_row> sample_of(const Sampler& sampler, const std::vector<paymen
   }
   std::vector<kept_row> rows;
   epoch.for_each([&](const auto& record, const fr::ranked_total& total) {
-    rows.push_back({record.value, record.sequence, sampler.decide(record.value, total)});
+    rows.push_back({record.value, record.sequence, sampler.decide(record.value, {}, total)});
   });
   return rows;
 }
@@ -71,7 +71,7 @@ std::map<std::uint64_t, double> sample_by_sorting(const Sampler& sampler,
   using rank_and_index = std::pair<double, std::size_t>;
   std::map<std::uint64_t, std::vector<rank_and_index>> strata;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    const fr::sample_rank ranked = sampler.rank(records[i], place_of(i));
+    const fr::sample_rank ranked = sampler.rank(records[i], place_of(i), {});
     strata[ranked.stratum].push_back({ranked.rank, i});
   }
   std::vector<std::vector<rank_and_index>> groups(1);  // The first is the pool.
@@ -89,7 +89,7 @@ std::map<std::uint64_t, double> sample_by_sorting(const Sampler& sampler,
     fr::ranked_total total{.seen = members.size(), .kept = size, .others_seen = 0};
     if (size < members.size()) total.threshold = members[size].first;
     for (std::size_t i = 0; i < size; ++i) {
-      kept[members[i].second] = sampler.decide(records[members[i].second], total).probability;
+      kept[members[i].second] = sampler.decide(records[members[i].second], {}, total).probability;
     }
   }
   return kept;
@@ -116,11 +116,11 @@ enum class mistake { none, biased, generator, zero };
 template <mistake Mistake>
 struct odd {
   std::uint64_t* draws = nullptr;
-  fr::sample_rank rank(const payment&, const fr::position& where) const {
+  fr::sample_rank rank(const payment&, const fr::position& where, fr::timestamp) const {
     return {.rank = Mistake == mistake::generator ? fr::unit_interval(fr::mix_bits(++*draws))
                                                   : fr::detail::random_rank(3, where)};
   }
-  fr::sample_decision decide(const payment&, const fr::ranked_total& total) const {
+  fr::sample_decision decide(const payment&, fr::timestamp, const fr::ranked_total& total) const {
     const auto kept = static_cast<double>(total.kept);
     const auto seen = static_cast<double>(total.seen + (Mistake == mistake::biased ? 1 : 0));
     return {.probability = Mistake == mistake::zero   ? 0
@@ -180,7 +180,7 @@ TEST_CASE("a damaged sample is not valid", "[sampling][ranking]") {
   fr::detail::ranked_epoch<payment> good;
   const fr::reservoir sampler{.k = 5, .epoch = 1s};
   for (std::size_t i = 0; i < 40; ++i) {
-    const fr::sample_rank ranked = sampler.rank(payment{}, place_of(i));
+    const fr::sample_rank ranked = sampler.rank(payment{}, place_of(i), {});
     good.add(sampler.capacity(), ranked, [&]() -> fr::detail::ranked_record<payment> {
       return {ranked.rank, i, 0, 0, {}, std::nullopt, {}};
     });

@@ -8,6 +8,7 @@
 #include <freshet/pipeline/process.hpp>
 #include <freshet/pipeline/sampling.hpp>
 #include <freshet/pipeline/trailing.hpp>
+#include <freshet/sampling/loss.hpp>
 #include <freshet/sampling/rarity.hpp>
 #include <freshet/window/count.hpp>
 #include <freshet/window/processing_time.hpp>
@@ -94,6 +95,11 @@ TEST_CASE("windows of event time are promised whatever their options, over any n
               },
               3)
               .empty());
+  REQUIRE(unpromised([](const events& in) {
+            const fr::sampler_feedback losses;
+            return in | fr::sample("s", fr::rarity(&event::key, {.rate = 0.5}).with_loss(losses)) |
+                   fr::map([](const auto& kept) { return kept.value; });
+          }) == names{"live feedback"});
 }
 
 TEST_CASE("early panes are named, of whatever kind", "[semantics][promise]") {

@@ -119,6 +119,18 @@ struct scripted_aggregate {
   double result(const state& of) const { return result_from(of); }
 };
 
+// A sum that takes back `factor` times what was added.
+struct subtracting_aggregate {
+  using state = total;
+  std::string name = "subtracting";
+  double factor = 1;
+
+  void add(state& to, double value) const { to.sum += value; }
+  void subtract(state& from, double value) const { from.sum -= factor * value; }
+  void merge(state& into, const state& from) const { into.sum += from.sum; }
+  double result(const state& of) const { return of.sum; }
+};
+
 double draw_integer(fr::contract_random& random) {
   return static_cast<double>(random() % 1000);
 }
@@ -281,6 +293,15 @@ TEST_CASE("the aggregate contract names the aggregate, the case, and the seed",
   wrong.merge_states = [](total&, const total&) {};
   REQUIRE_THROWS_WITH(fr::check_aggregate(wrong, draw_integer, {.seed = 78}),
                       Contains("aggregate 'scripted', case ") && Contains("seed 78"));
+}
+
+TEST_CASE("the aggregate contract refuses a subtract that does not undo add",
+          "[contract][aggregate]") {
+  subtracting_aggregate aggregate;
+  REQUIRE(aggregate_violation(aggregate) == "none");
+  aggregate.factor = 2;
+  REQUIRE_THAT(aggregate_violation(aggregate), Contains("taking rows back"));
+  REQUIRE(aggregate_violation(aggregate, draw_integer, {.subtract = false}) == "none");
 }
 
 TEST_CASE("the aggregate contract refuses results that depend on arrival",

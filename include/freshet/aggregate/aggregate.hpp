@@ -129,6 +129,18 @@ concept retractable_aggregate =
       aggregate.subtract(from, row);
     };
 
+/// An aggregate whose `merge` can be undone:
+/// - `unmerge(state& from, const state& part)`: takes back a `part` that was merged, exactly: what
+///   remains is as if it had never been there. A state from which all parts were taken back is not
+///   used any more.
+/// Windows that overlap then keep one total per key. Only what does not round may offer it.
+template <class A, class T>
+concept invertible_aggregate =
+    aggregate_of<A, T> &&
+    requires(const A& aggregate, aggregate_state<A, T>& from, const aggregate_state<A, T>& part) {
+      aggregate.unmerge(from, part);
+    };
+
 /// The type of the value that `A` puts into a row.
 template <class A, class T>
 using aggregate_result = std::remove_cvref_t<decltype(std::declval<const A&>().result(

@@ -46,6 +46,7 @@ struct count_aggregate {
     --from.rows;
   }
   void merge(state& into, const state& from) const { into.rows += from.rows; }
+  void unmerge(state& from, const state& part) const { from.rows -= part.rows; }
   std::uint64_t result(const state& of) const { return of.rows; }
 };
 BOOST_DESCRIBE_STRUCT(count_aggregate::state, (), (rows))
@@ -84,6 +85,7 @@ struct count_if_aggregate {
     from.matching_rows -= one.matching_rows;
   }
   void merge(state& into, const state& from) const { into.matching_rows += from.matching_rows; }
+  void unmerge(state& from, const state& part) const { from.matching_rows -= part.matching_rows; }
   std::uint64_t result(const state& of) const { return of.matching_rows; }
 };
 
@@ -179,6 +181,10 @@ struct sum_aggregate {
   void merge(sum_state<V>& into, const sum_state<V>& from) const {
     into.total.merge(from.total);
   }
+  template <std::integral V>
+  void unmerge(sum_state<V>& from, const sum_state<V>& part) const {
+    from.total.unmerge(part.total);
+  }
   template <class V>
   auto result(const sum_state<V>& of) const {
     return of.result();
@@ -213,6 +219,11 @@ struct mean_aggregate {
   void merge(mean_state<V, MayBeEmpty>& into, const mean_state<V, MayBeEmpty>& from) const {
     into.total.merge(from.total);
     into.values += from.values;
+  }
+  template <std::integral V, bool MayBeEmpty>
+  void unmerge(mean_state<V, MayBeEmpty>& from, const mean_state<V, MayBeEmpty>& part) const {
+    from.total.unmerge(part.total);
+    from.values -= part.values;
   }
   template <class V, bool MayBeEmpty>
   auto result(const mean_state<V, MayBeEmpty>& of) const {
@@ -262,6 +273,7 @@ bool is_before(const A& a, const B& b) {
 template <class V, class Beats>
 void keep_extremum(std::optional<V>& best, const auto& value, Beats&& beats) {
   if constexpr (std::is_floating_point_v<V>) {
+    if (best && beats(*best, value)) return;  // Mostly; false when one of them is NaN.
     // One NaN for all, because which of several was first depends on the order.
     if (std::isnan(value)) {
       best = std::numeric_limits<V>::quiet_NaN();

@@ -26,16 +26,16 @@
 
 #include <freshet/connectors/detail/csv_reader.hpp>
 #include <freshet/connectors/detail/csv_writer.hpp>
+#include <freshet/connectors/detail/file_sink.hpp>
+#include <freshet/connectors/detail/file_source.hpp>
+#include <freshet/connectors/detail/parts_sink.hpp>
+#include <freshet/connectors/parts.hpp>
 #include <freshet/core/fields.hpp>
-#include <freshet/pipeline/sink.hpp>
-#include <freshet/pipeline/source.hpp>
 
 #include <absl/status/statusor.h>
 
 #include <initializer_list>
-#include <memory>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -43,32 +43,12 @@ namespace freshet::csv {
 
 /// What `read` returns: a source of `T` that the engine opens.
 template <class T>
-class read_description {
- public:
-  using value_type = T;
-
-  read_description(std::vector<std::string> paths, read_options options)
-      : paths_(std::move(paths)), options_(std::move(options)) {}
-
-  /// \return the source; an error when a path is given twice, or a file is missing, unreadable, or
-  ///         a directory. Headers are checked when the splits are opened.
-  absl::StatusOr<std::unique_ptr<source<T>>> open() const {
-    absl::StatusOr<bool> seekable = detail::check_csv_files(paths_);
-    if (!seekable.ok()) return seekable.status();
-    return std::make_unique<detail::csv_source<T>>(paths_, options_, *seekable);
-  }
-
-  /// What a resumed job must have in common with the one that was interrupted.
-  std::string describe() const {
-    return detail::describe_reading(options_, detail::field_name_list<T>());
-  }
-
- private:
-  std::vector<std::string> paths_;
-  read_options options_;
-};
+using read_description = freshet::detail::file_description<detail::csv_format<T>>;
 
 /// Reads records of the described struct `T`, one split per file, in the order of `paths`.
+///
+/// A path with `*`, `?`, or `[` in it that is no file itself stands for all files that match,
+/// sorted by their bytes: `read<payment>("logs/*.csv.gz")`.
 ///
 /// The header's columns are matched with the fields of `T` by name (after `.rename`): in any order,
 /// further columns ignored, blanks around unquoted names ignored. A missing column is an error
@@ -106,10 +86,10 @@ read_description<T> read(std::vector<std::string> paths, read_options options = 
                   "read it as std::string and convert it with map");
     detail::check_read_options(options, detail::field_name_list<T>());
   }
-  return {std::move(paths), std::move(options)};
+  return {std::move(paths), detail::csv_format<T>(std::move(options))};
 }
 
-/// Reads one file.
+/// Reads one file, or all that match a pattern.
 template <class T>
 read_description<T> read(std::string path, read_options options = {}) {
   return read<T>(std::vector<std::string>{std::move(path)}, std::move(options));
@@ -133,29 +113,7 @@ struct header {
 absl::StatusOr<header> read_header(const std::string& path, const read_options& options = {});
 
 /// What `write` returns: a sink that the engine opens.
-class write_description {
- public:
-  write_description(std::string path, write_options options)
-      : path_(std::move(path)), options_(std::move(options)) {}
-
-  /// \param columns the names in the header line; empty means those of `freshet::columns<T>`.
-  template <class T>
-  absl::StatusOr<std::unique_ptr<sink<T>>> open(const std::vector<std::string>& columns) const {
-    static_assert(detail::csv_writable_row<T>,
-                  "freshet: csv::write needs rows that flatten into cells; describe the row with "
-                  "BOOST_DESCRIBE_STRUCT, specialise freshet::columns, or map it first");
-    if constexpr (detail::csv_writable_row<T>) {
-      return std::make_unique<detail::csv_sink<T>>(
-          path_, options_, columns.empty() ? freshet::columns<T>::names() : columns);
-    } else {
-      return absl::InternalError("unreachable");
-    }
-  }
-
- private:
-  std::string path_;
-  write_options options_;
-};
+using write_description = freshet::detail::file_write_description<detail::csv_writer>;
 
 /// Writes rows to the file `path`, exactly once.
 ///
@@ -171,5 +129,15 @@ class write_description {
 /// `csv::raw_record` is written verbatim, so a row of nothing else is its original line.
 /// \throws std::invalid_argument on unusable options: see `write_options`.
 write_description write(std::string path, write_options options = {});
+
+/// Writes rows to many files below `folder`, exactly once: see parts.hpp. `partition` gives the
+/// folder of each row, as `daily(&row::at)` does, or none. Parts are named `part-000000.csv`.
+/// \throws std::invalid_argument on unusable options.
+template <class Partition = in_one_folder>
+freshet::detail::parts_description<detail::csv_writer, Partition> write_parts(
+    std::string folder, Partition partition = {}, roll rolls = {}, write_options options = {}) {
+  detail::check_write_options(folder, options);
+  return {std::move(folder), detail::csv_writer{std::move(options)}, std::move(partition), rolls};
+}
 
 }  // namespace freshet::csv

@@ -53,6 +53,27 @@ concept has_columns = requires(const T& row) {
   columns<T>::visit(row, [](const auto&) {});
 };
 
+/// The columns of a key that stands at the front of a row: its members where it is described, else
+/// one, of the name given.
+template <class Key>
+struct key_columns {
+  static std::vector<std::string> names(const std::string& key_name) {
+    if constexpr (described<Key>) {
+      return columns<Key>::names();
+    } else {
+      return {key_name};
+    }
+  }
+  template <class F>
+  static void visit(const Key& key, F&& f) {
+    if constexpr (described<Key>) {
+      columns<Key>::visit(key, f);
+    } else {
+      f(key);
+    }
+  }
+};
+
 /// The names of `T`'s columns; empty for a type that does not flatten.
 template <class T>
 std::vector<std::string> column_names() {

@@ -56,23 +56,14 @@ struct columns<group_row<Key, Values...>> {
 
   static std::vector<std::string> names(const std::string& key_name,
                                         const std::vector<std::string>& value_names) {
-    std::vector<std::string> all;
-    if constexpr (described<Key>) {
-      all = columns<Key>::names();
-    } else {
-      all.push_back(key_name);
-    }
+    std::vector<std::string> all = key_columns<Key>::names(key_name);
     all.insert(all.end(), value_names.begin(), value_names.end());
     return all;
   }
 
   template <class F>
   static void visit(const group_row<Key, Values...>& row, F&& f) {
-    if constexpr (described<Key>) {
-      columns<Key>::visit(row.key, f);
-    } else {
-      f(row.key);
-    }
+    key_columns<Key>::visit(row.key, f);
     std::apply([&f](const Values&... value) { (f(value), ...); }, row.values);
   }
 };

@@ -147,7 +147,7 @@ struct process_core {
   }
   void flush() {
     send(rows, *out);
-    std::apply([this](auto&... each) { (send(each.rows, each.out), ...); }, sides);
+    std::apply([this](auto&... each) { (this->send(each.rows, each.out), ...); }, sides);
   }
 };
 

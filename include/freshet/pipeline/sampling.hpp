@@ -1,12 +1,16 @@
 // sample: keeps the records that teach, and says of each with which probability it was kept.
 //
-// The selection is a function of the log and the seed. Three kinds of samplers, three ways:
+// The selection is a function of the log and the seed, but for samplers that listen to live
+// feedback, which `run_summary::unpromised` names. Three kinds of samplers, three ways:
 // - without memory (`uniform`, `consistent`): each record is judged where it is;
-// - learning (`rarity`): probabilities change at epoch boundaries of the entry frontiers only, and
+// - learning (`rarity`, `importance`): probabilities change at epoch boundaries of the entry
+// frontiers only, and
 //   depend on earlier epochs only. Records of an epoch that the watermark has not entered wait
 //   here; with one split that is at most one batch;
-// - ranking (`reservoir`, `stratified`, `priority`): what an epoch keeps comes out when it has
-//   ended, with the event times that the records have; watermarks stay at its beginning until then.
+// - ranking (`reservoir`, `stratified`, `priority`, `time_biased`): what an epoch keeps comes out
+// when it has
+//   ended, with the event times that the records have (`time_biased`: that of the epoch's end);
+//   watermarks stay at its beginning until then.
 #pragma once
 
 #include <freshet/core/codec.hpp>
@@ -27,6 +31,14 @@
 namespace freshet {
 
 namespace detail {
+
+/// Whether a sampler says, with `static constexpr bool live = true`, that it listens to something
+/// that is not in the log.
+template <class Sampler>
+inline constexpr bool listens_live = false;
+template <class Sampler>
+  requires requires { Sampler::live; }
+inline constexpr bool listens_live<Sampler> = Sampler::live;
 
 /// A sampler without memory is one more record-wise function, in as many tasks as there are above.
 template <class T, class Sampler>
@@ -53,6 +65,7 @@ node sampling_node_of(const std::string& name, const Sampler& sampler, const str
     fresh.takes = distribution::all_to_one;
     fresh.format = sampler.describe();
     fresh.layout = &operation::layout;
+    if constexpr (listens_live<Sampler>) fresh.unpromised = {"live feedback"};
     fresh.make = [sampler] { return std::make_unique<operation>(sampler); };
   }
   return fresh;

@@ -43,12 +43,7 @@ struct columns<window_row<Key, Values...>> {
   /// \param value_names one per value.
   static std::vector<std::string> names(const std::string& key_name,
                                         const std::vector<std::string>& value_names) {
-    std::vector<std::string> all;
-    if constexpr (described<Key>) {
-      all = columns<Key>::names();
-    } else {
-      all.push_back(key_name);
-    }
+    std::vector<std::string> all = key_columns<Key>::names(key_name);
     all.emplace_back("window_start");
     all.emplace_back("window_end");
     all.insert(all.end(), value_names.begin(), value_names.end());
@@ -57,11 +52,7 @@ struct columns<window_row<Key, Values...>> {
 
   template <class F>
   static void visit(const window_row<Key, Values...>& row, F&& f) {
-    if constexpr (described<Key>) {
-      columns<Key>::visit(row.key, f);
-    } else {
-      f(row.key);
-    }
+    key_columns<Key>::visit(row.key, f);
     f(row.window.begin);
     f(row.window.end);
     std::apply([&f](const Values&... value) { (f(value), ...); }, row.values);

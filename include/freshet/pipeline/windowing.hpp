@@ -14,6 +14,7 @@
 #include <freshet/pipeline/detail/fixed_window_kernel.hpp>
 #include <freshet/pipeline/detail/keyed_window_kernel.hpp>
 #include <freshet/pipeline/detail/pre_aggregation.hpp>
+#include <freshet/pipeline/detail/sliding_window_kernel.hpp>
 #include <freshet/pipeline/detail/window_operator.hpp>
 #include <freshet/pipeline/fired_stream.hpp>
 #include <freshet/pipeline/keying.hpp>
@@ -22,6 +23,7 @@
 #include <freshet/pipeline/window_options.hpp>
 #include <freshet/pipeline/window_row.hpp>
 #include <freshet/window/assigner.hpp>
+#include <freshet/window/sliding.hpp>
 
 #include <memory>
 #include <string>
@@ -45,12 +47,21 @@ std::string check_windows(const window_options& options, const panes* when);
 /// Windows without a third argument.
 struct no_panes {};
 
-/// What holds the windows. Those of fixed spans need little more than key and state.
+/// What holds the windows. Those of fixed spans need little more than key and state, and those that
+/// slide share what they have in common.
 template <class T, class Key, class Assigner, class Aggregates, class Panes>
-using window_kernel = std::conditional_t<
-    Assigner::merges || std::is_same_v<Panes, panes>,
-    keyed_window_kernel<T, Key, Assigner, Aggregates, std::is_same_v<Panes, panes>>,
-    fixed_window_kernel<T, Key, Assigner, Aggregates>>;
+struct window_kernel_of {
+  using type = std::conditional_t<
+      Assigner::merges || std::is_same_v<Panes, panes>,
+      keyed_window_kernel<T, Key, Assigner, Aggregates, std::is_same_v<Panes, panes>>,
+      fixed_window_kernel<T, Key, Assigner, Aggregates>>;
+};
+template <class T, class Key, class Aggregates>
+struct window_kernel_of<T, Key, sliding, Aggregates, no_panes> {
+  using type = sliding_window_kernel<T, Key, Aggregates>;
+};
+template <class T, class Key, class Assigner, class Aggregates, class Panes>
+using window_kernel = typename window_kernel_of<T, Key, Assigner, Aggregates, Panes>::type;
 
 /// An operator that is another function for each kind of stream, also to say what is missing.
 template <class... Functions>
@@ -225,9 +236,14 @@ auto aggregate(std::string name, Aggregates... aggregates) {
       fresh.fires_after_end = options.allowed_lateness;
       fresh.holds_back = options.allowed_lateness;
     }
-    fresh.format = detail::describe_windows(upstream.assigner().describe(), options,
-                                            upstream.when(), format_of<key>(), set.format());
+    std::string assigner = upstream.assigner().describe();
+    // Rows of its state are of panes.
+    if constexpr (std::is_same_v<kernel, detail::sliding_window_kernel<T, key, parts>>)
+      assigner += " by panes";
+    fresh.format = detail::describe_windows(assigner, options, upstream.when(), format_of<key>(),
+                                            set.format());
     fresh.layout = &detail::window_operator<T, KeyOf, kernel>::layout;
+    fresh.limits_memory = detail::window_operator<T, KeyOf, kernel>::keeps_to_limit;
     if (upstream.when() != nullptr && upstream.when()->early()) {
       // Which record is the n-th is decided by a log of one order.
       const bool by_count = upstream.when()->early_by_count_alone();

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <freshet/sampling/rarity.hpp>
+#include <freshet/sampling/score_sum.hpp>
 
 #include <boost/describe/class.hpp>
 
@@ -37,20 +38,6 @@ struct score_share {
   double records = 0;
 };
 BOOST_DESCRIBE_STRUCT(score_share, (), (scores, records))
-
-/// A sum of scores, exact whatever their order: a fixed-point number of 128 bits, so that merging
-/// is exact too.
-struct score_sum {
-  std::uint64_t whole = 0;
-  std::uint64_t fraction = 0;  ///< In 2^-64.
-  std::uint64_t records = 0;
-
-  /// \pre 0 <= score <= 2^32.
-  void add(double score);
-  void add(const score_sum& other);
-  double value() const;
-};
-BOOST_DESCRIBE_STRUCT(score_sum, (), (whole, fraction, records))
 
 /// What one worker counted in the current epoch.
 struct importance_counts {

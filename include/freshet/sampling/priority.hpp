@@ -42,12 +42,12 @@ class priority_sampler {
 
   template <class T>
     requires std::convertible_to<std::invoke_result_t<const Weight&, const T&>, double>
-  sample_rank rank(const T& value, const position& where) const {
+  sample_rank rank(const T& value, const position& where, timestamp /*at*/) const {
     return {.rank = detail::random_rank(options_.seed, where) / weight_of(value)};
   }
   template <class T>
     requires std::convertible_to<std::invoke_result_t<const Weight&, const T&>, double>
-  sample_decision decide(const T& value, const ranked_total& total) const {
+  sample_decision decide(const T& value, timestamp /*at*/, const ranked_total& total) const {
     return detail::decide_priority(weight_of(value), total);
   }
   ranking_capacity capacity() const { return {.per_stratum = options_.k}; }

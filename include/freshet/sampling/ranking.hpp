@@ -55,9 +55,12 @@ struct ranked_total {
 
 /// What a ranking sampler must offer to be used in `sample("name", ...)` on records of type `T`.
 ///
-/// - `rank(value, where)` depends on the record, its position, and the description alone.
-/// - `decide(value, total)` says with which probability a kept record was kept, knowing what became
-///   of its stratum; in (0, 1]. `keep` is not asked for.
+/// - `rank(value, where, at)` depends on the record, its position and event time, and the
+///   description alone.
+/// - `decide(value, at, total)` says with which probability a kept record was kept, knowing what
+///   became of its stratum; in (0, 1]. `keep` is not asked for.
+/// - `static constexpr bool carries = true`, if the sample is that of all epochs so far instead of
+///   one: it is carried over, and comes out whole at the end of each epoch that had records.
 /// - `capacity()`, and `epoch_length()`: positive, see `epoch_number`. Records that came before
 ///   their split had any watermark belong to the first epoch that has others.
 /// - `category_of`, `describe`, `check`: as in `sampler_of`. `check` comes before all others.
@@ -65,10 +68,10 @@ struct ranked_total {
 /// `check_sampler` in testing/sampler_contract.hpp tests all of this.
 template <class S, class T>
 concept ranking_sampler_of =
-    std::copy_constructible<S> &&
-    requires(const S& sampler, const T& value, const position& where, const ranked_total& total) {
-      { sampler.rank(value, where) } -> std::same_as<sample_rank>;
-      { sampler.decide(value, total) } -> std::same_as<sample_decision>;
+    std::copy_constructible<S> && requires(const S& sampler, const T& value, const position& where,
+                                           timestamp at, const ranked_total& total) {
+      { sampler.rank(value, where, at) } -> std::same_as<sample_rank>;
+      { sampler.decide(value, at, total) } -> std::same_as<sample_decision>;
       { sampler.capacity() } -> std::same_as<ranking_capacity>;
       { sampler.epoch_length() } -> std::same_as<duration>;
       { sampler.category_of(value) } -> std::convertible_to<std::string>;
@@ -88,6 +91,13 @@ constexpr timestamp epoch_begin(std::int64_t epoch, duration length) {
 }
 
 namespace detail {
+
+/// Whether a ranking sampler's sample is that of all epochs so far.
+template <class S>
+inline constexpr bool carries_sample = false;
+template <class S>
+  requires requires { S::carries; }
+inline constexpr bool carries_sample<S> = S::carries;
 
 /// A number in (0, 1] that belongs to a record: a rank that is never 0. Not what `uniform` and
 /// `rarity` compare: or what they keep of a stream would have small ranks only.

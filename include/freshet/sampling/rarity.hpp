@@ -125,6 +125,23 @@ bool valid_rarity(const rarity_options& options, const rarity_table& table,
                   const rarity_counts& counts);
 void enter_rarity(const rarity_options& options, rarity_table& table, rarity_counts& counts,
                   std::int64_t epoch);
+
+/// Factors on the shares of the table's categories, each >= 1 and finite; none stands for 1.
+struct rarity_emphasis {
+  std::vector<double> factors;  ///< In the order of the table, or empty.
+  double pool = 1;
+
+  double of(std::size_t row) const { return row < factors.size() ? factors[row] : 1; }
+};
+
+/// The two halves of `enter_rarity`: the first adds the counts of the epoch that ends to the table,
+/// and says whether there were any; the second sets the probabilities, and starts counting anew.
+/// \pre `epoch` is later than the table's.
+bool grow_rarity(const rarity_options& options, rarity_table& table, const rarity_counts& counts,
+                 std::int64_t epoch);
+void set_rarity(const rarity_options& options, rarity_table& table, rarity_counts& counts,
+                const rarity_emphasis& emphasis);
+
 void merge_rarity(const rarity_options& options, rarity_counts& into, const rarity_counts& from);
 
 /// By what frequencies shrink when the counts of the table's epoch are added to them.
@@ -156,6 +173,11 @@ double solve_kappa(const std::vector<rarity_term>& terms, double floor, double t
 
 }  // namespace detail
 
+class sampler_feedback;
+struct loss_options;
+template <class Category, class Loss>
+class loss_sampler;
+
 /// The description that `rarity(...)` makes: a sampler, as sampler.hpp defines it, for every record
 /// type that `Category` can be called with.
 template <class Category>
@@ -168,7 +190,14 @@ class rarity_sampler {
       : category_(std::move(category)), options_(std::move(options)) {}
 
   const rarity_options& options() const { return options_; }
-  const Category& category() const { return category_; }
+
+  /// The same, and categories with a high loss first; defined and explained in sampling/loss.hpp,
+  /// which is to be included. `loss` is a `sampler_feedback`, or a member pointer or function of
+  /// the record.
+  template <class Loss>
+  loss_sampler<Category, Loss> with_loss(Loss loss, loss_options how) const;
+  template <class Loss>
+  loss_sampler<Category, Loss> with_loss(Loss loss) const;
 
   state start() const { return {detail::start_rarity(options_), {}}; }
   bool valid(const state& restored) const {

@@ -26,11 +26,11 @@ struct reservoir {
   std::uint64_t seed = 0;
 
   template <class T>
-  sample_rank rank(const T& /*value*/, const position& where) const {
+  sample_rank rank(const T& /*value*/, const position& where, timestamp /*at*/) const {
     return {.rank = detail::random_rank(seed, where)};
   }
   template <class T>
-  sample_decision decide(const T& /*value*/, const ranked_total& total) const {
+  sample_decision decide(const T& /*value*/, timestamp /*at*/, const ranked_total& total) const {
     return {.probability = static_cast<double>(total.kept) / static_cast<double>(total.seen)};
   }
   ranking_capacity capacity() const { return {.per_stratum = k}; }

@@ -45,12 +45,12 @@ class stratified_sampler {
 
   template <class T>
     requires category_value<std::invoke_result_t<const Category&, const T&>>
-  sample_rank rank(const T& value, const position& where) const {
+  sample_rank rank(const T& value, const position& where, timestamp /*at*/) const {
     return {.rank = detail::random_rank(options_.seed, where),
             .stratum = stable_hash(std::invoke(category_, value))};
   }
   template <class T>
-  sample_decision decide(const T& /*value*/, const ranked_total& total) const {
+  sample_decision decide(const T& /*value*/, timestamp /*at*/, const ranked_total& total) const {
     return detail::decide_stratified(total);
   }
   ranking_capacity capacity() const {

@@ -3,15 +3,19 @@
 // Counts 64-bit key hashes (`stable_hash`) with whole weights in `capacity` counters. What it tells
 // of a key are bounds that always hold, whatever the order and the hashes: `at_least()` <= true
 // weight <= `count`. No event time: whoever wants old keys to fade calls `halve()`. Deterministic
-// for a sequence of calls. Memory: 24 bytes per counter and 32 to 63 for the table over them,
-// allocated at once. One thread at a time.
+// for a sequence of calls, also where the sketch went through its bytes in between. Memory: 24
+// bytes per counter in use and 32 to 128 for the table over them, allocated as keys come. One
+// thread at a time.
 #pragma once
+
+#include <freshet/core/codec.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace freshet {
@@ -39,19 +43,26 @@ class space_saving {
  public:
   /// Throws `std::invalid_argument` unless 1 <= capacity <= 2^20.
   explicit space_saving(std::size_t capacity);
+  space_saving() : space_saving(128) {}
+
+  static constexpr std::size_t capacity_max = std::size_t{1} << 20;
+  static constexpr std::size_t no_counter = std::numeric_limits<std::size_t>::max();
 
   /// Counts a key once more, or by a whole weight; weight 0 changes nothing.
+  /// \return the number of the counter, below `size()`, that the key has newly got, perhaps that
+  ///         of a key which is not tracked any more; `no_counter` where it had one before.
   /// \cost O(1) amortised for unit weights: a replacement may walk over all k counters, but each
   ///       walk raises the lowest count, which is at most n / k. O(k) at worst for one call.
-  void add(std::uint64_t hash, std::uint64_t weight = 1) {
+  std::size_t add(std::uint64_t hash, std::uint64_t weight = 1) {
     total_ = saturating_sum(total_, weight);
     const std::size_t slot = slot_of(hash);
     if (table_[slot] != vacant) {
       std::uint64_t& count = counts_[table_[slot]];
       count = saturating_sum(count, weight);
     } else if (weight > 0) {
-      admit(hash, weight, slot);
+      return admit(hash, weight, slot);
     }
+    return no_counter;
   }
 
   /// Counts every key once, in order: the same as `add` for each.
@@ -61,6 +72,23 @@ class space_saving {
 
   std::size_t capacity() const { return capacity_; }
   std::size_t size() const { return counts_.size(); }
+
+  /// The keys by the numbers of their counters, which `merge` changes.
+  std::span<const std::uint64_t> hashes() const { return hashes_; }
+
+  /// The numbers of the first `wanted` counters in the order of `items()`.
+  /// \cost O(k log wanted).
+  std::vector<std::uint32_t> heaviest(std::size_t wanted) const;
+
+  /// \pre counter < size().
+  counted_hash at(std::size_t counter) const {
+    return {hashes_[counter], counts_[counter], errors_[counter]};
+  }
+
+  std::size_t memory_bytes() const {
+    return sizeof(*this) + table_.capacity() * sizeof(std::uint32_t) +
+           (hashes_.capacity() + counts_.capacity() + errors_.capacity()) * sizeof(std::uint64_t);
+  }
 
   /// The weight of all keys together; after `halve`, what is left of it, rounded up.
   std::uint64_t total() const { return total_; }
@@ -99,6 +127,8 @@ class space_saving {
   void merge(const space_saving& other);
 
  private:
+  friend struct codec<space_saving>;
+
   static constexpr std::uint32_t vacant = std::numeric_limits<std::uint32_t>::max();
 
   static std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
@@ -119,10 +149,11 @@ class space_saving {
 
   template <class Wanted>
   std::vector<counted_hash> sorted_if(Wanted wanted) const;
-  void admit(std::uint64_t hash, std::uint64_t weight, std::size_t slot);
+  std::size_t admit(std::uint64_t hash, std::uint64_t weight, std::size_t slot);
   std::size_t next_victim();
   void vacate(std::size_t slot);
   void track(const counted_hash& fresh);
+  void make_table(std::size_t slots);
 
   std::size_t capacity_;
   std::size_t mask_;  ///< Slots of the table - 1.
@@ -136,6 +167,15 @@ class space_saving {
   // last key that was replaced; 0 while none was.
   std::uint64_t level_ = 0;
   std::size_t cursor_ = 0;
+};
+
+/// Capacity, total, level and cursor, then hash, count and error of each counter.
+template <>
+struct codec<space_saving> {
+  static constexpr std::uint32_t version = 1;
+  static void encode(byte_writer& writer, const space_saving& value);
+  static bool decode(byte_reader& reader, space_saving& value);
+  static std::string format() { return "space_saving"; }
 };
 
 }  // namespace freshet

@@ -141,7 +141,10 @@ class keyed_table {
   /// row is part of the next snapshot. \pre `make` leaves this table alone.
   /// \cost Amortised O(1); the insertion that doubles the table moves every row.
   template <class K, std::invocable Make>
-  std::pair<Value*, bool> get_or_insert(std::uint64_t hash, K&& key, Make&& make) {
+  [[gnu::always_inline]] std::pair<Value*, bool> get_or_insert(std::uint64_t hash, K&& key,
+                                                               Make&& make) {
+    // Always inline, here and in what it calls: every record comes here, and g++ 12 stops inlining
+    // in large translation units.
     const std::size_t near = near_home(hash);
     if (is_row(near, hash, key)) [[likely]] {
       if ((states_[near] & pending) != 0) [[unlikely]]
@@ -154,7 +157,7 @@ class keyed_table {
 
   /// The same with `Value{}` for a new key.
   template <class K>
-  std::pair<Value*, bool> get_or_insert(std::uint64_t hash, K&& key) {
+  [[gnu::always_inline]] std::pair<Value*, bool> get_or_insert(std::uint64_t hash, K&& key) {
     return get_or_insert(hash, std::forward<K>(key), [] { return Value{}; });
   }
 
@@ -475,7 +478,7 @@ class keyed_table {
     return end <= homes_ ? usual : std::max(usual, (end - homes_) * (homes / homes_));
   }
 
-  std::size_t home(std::uint64_t hash) const noexcept {
+  [[gnu::always_inline]] std::size_t home(std::uint64_t hash) const noexcept {
     if (spread_ != nullptr) hash = (*spread_)(hash);
     hash = std::clamp(hash, first_, last_);
     const wide product = static_cast<wide>(hash - first_) * stretch_;
@@ -496,13 +499,13 @@ class keyed_table {
 
   // Where nearly every row is: at home or next to it. No branch, because it would be mispredicted
   // for about every fourth row.
-  std::size_t near_home(std::uint64_t hash) const noexcept {
+  [[gnu::always_inline]] std::size_t near_home(std::uint64_t hash) const noexcept {
     const std::size_t index = home(hash);
     return index + (slots_[index].hash < hash ? 1 : 0);
   }
 
   template <class K>
-  bool is_row(std::size_t index, std::uint64_t hash, const K& key) const {
+  [[gnu::always_inline]] bool is_row(std::size_t index, std::uint64_t hash, const K& key) const {
     const slot& one = slots_[index];
     return one.hash == hash && (hash != empty_hash || states_[index] != 0) &&
            one.content.key == key;

@@ -30,6 +30,9 @@ struct aggregate_contract_options {
   /// How far floating point results of one set of rows may lie apart, relative to the larger. 0
   /// asks for equal bits, which is right for all that does not round.
   double tolerance = 0;
+  /// Whether `subtract` is checked, where there is one. Where sums round, rows of very different
+  /// sizes, or that are not finite, are no fair input to that.
+  bool subtract = true;
 };
 
 namespace detail {
@@ -73,6 +76,45 @@ class aggregate_contract {
     require_same(aggregate_.result(merge_all(split(records))), wanted, options_.tolerance,
                  "merging partial states",
                  "merge must be associative and commutative, and agree with add");
+    if constexpr (retractable_aggregate<A, row>) {
+      if (options_.subtract) check_subtract(records);
+    }
+    if constexpr (requires(state& from) { aggregate_.unmerge(from, whole); }) {
+      if (!records.empty()) check_unmerge(records);
+    }
+  }
+
+  // What was added and taken back, in any order and from whatever state, leaves no trace.
+  void check_subtract(const std::vector<record>& records) {
+    if (records.empty()) return;
+    const std::size_t kept = 1 + draw_below(random_, records.size());
+    const std::vector<record> rest(records.begin(),
+                                   records.begin() + static_cast<std::ptrdiff_t>(kept));
+    std::vector<record> taken_back(records.begin() + static_cast<std::ptrdiff_t>(kept),
+                                   records.end());
+    state to = merge_all(split(records));
+    shuffle(taken_back);
+    for (const record& each : taken_back) {
+      aggregate_.subtract(to, each.value);
+      if (draw_once_in(random_, 8)) to = restored(to);
+    }
+    require_same(aggregate_.result(to), aggregate_.result(fold(rest)), options_.tolerance,
+                 "taking rows back", "subtract must undo add, also from merged states");
+  }
+
+  void check_unmerge(const std::vector<record>& records) {
+    state stays;
+    state goes;
+    add(stays, records.front());
+    for (std::size_t i = 1; i < records.size(); ++i) {
+      add(draw_once_in(random_, 2) ? stays : goes, records[i]);
+    }
+    state both = stays;
+    aggregate_.merge(both, goes);
+    aggregate_.unmerge(both, goes);
+    require_same(aggregate_.result(both), aggregate_.result(stays), 0,
+                 "taking back a state that was merged",
+                 "offer unmerge only where nothing is rounded or forgotten");
   }
 
   // States outlive the process as bytes, and whatever is added afterwards must not notice.
@@ -192,8 +234,9 @@ class aggregate_contract {
 /// Checks that `aggregate` keeps what `aggregate_of` promises over the rows that
 /// `make_row(contract_random&)` draws: every order of adding, every split into partial states,
 /// merged in any order and any shape, gives the same result; a state without rows is neutral;
-/// merging leaves the other state alone; states survive their bytes at any moment. Throws
-/// `contract_violation` otherwise.
+/// merging leaves the other state alone; states survive their bytes at any moment; rows that are
+/// taken back, where the aggregate can, leave no trace as long as one is left, and neither does a
+/// state that was merged and unmerged. Throws `contract_violation` otherwise.
 /// \note Which result is right is the aggregate's own business: test it beside this.
 /// \note With a tolerance, rows whose sum nearly cancels are no fair input.
 /// \cost A few times `rows_max` rows per case.

@@ -2,8 +2,12 @@
 //
 // Time: spans are aligned to the epoch plus an offset, exist before the epoch too, and saturate at
 // the ends of time. Order: spans come in ascending order of their ends and depend on the event time
-// alone. Threads: immutable value, safe to share. Memory: none of its own, but every record is kept
-// in size / slide windows. Example: size 3 s, slide 1 s puts second 5 into [3, 6) [4, 7) [5, 8).
+// alone. Threads: immutable value, safe to share. Memory: none of its own. Example: size 3 s, slide
+// 1 s puts second 5 into [3, 6) [4, 7) [5, 8).
+//
+// `window(sliding(...))` adds a record once, to the pane that all its windows share, and makes
+// windows from panes when they fire; with `panes{...}` of its own, and on the processing clock, it
+// adds each record to size / slide windows.
 #pragma once
 
 #include <freshet/core/time.hpp>
@@ -23,7 +27,7 @@ namespace freshet {
 ///         two neighbouring numbers. Where slide > size, records between two spans get none.
 /// \note   Spans are half-open and cut at the ends of time, as those of `tumbling`.
 /// \source Akidau et al., "The Dataflow Model", VLDB 2015, section 1.2; Kafka Streams: "hopping".
-/// \cost   O(size / slide) per record.
+/// \cost   `assign`: O(size / slide).
 struct sliding {
   duration size{0};
   duration slide{0};

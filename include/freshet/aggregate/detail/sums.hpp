@@ -28,14 +28,16 @@ struct exact_sum {
 
   template <std::integral V>
   void subtract(V value) {
-    exact_sum negated;
-    negated.add(value);
-    negated.low = ~negated.low + 1;
-    negated.high = ~negated.high + (negated.low == 0 ? 1U : 0U);
-    merge(negated);
+    exact_sum one;
+    one.add(value);
+    unmerge(one);
   }
 
   void merge(const exact_sum& from) { add_words(from.high, from.low); }
+  void unmerge(const exact_sum& part) {
+    const std::uint64_t negated = ~part.low + 1;
+    add_words(~part.high + (negated == 0 ? 1U : 0U), negated);
+  }
 
   bool negative() const { return (high >> 63) != 0; }
 

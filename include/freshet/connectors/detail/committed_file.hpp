@@ -21,7 +21,8 @@ namespace freshet::detail {
 class committed_file {
  public:
   /// Opens nothing yet. \param place what error messages begin with, as `csv::write 'a.csv'`.
-  committed_file(std::string path, std::string place);
+  /// \param in_progress  the name until then; empty means `path.inprogress`.
+  committed_file(std::string path, std::string place, std::string in_progress = {});
   committed_file(const committed_file&) = delete;
   committed_file& operator=(const committed_file&) = delete;
   /// Closes the file without publishing anything.

@@ -3,6 +3,7 @@
 // Plain values. Include <freshet/connectors/csv.hpp> instead of this file.
 #pragma once
 
+#include <freshet/connectors/follow.hpp>
 #include <freshet/core/columns.hpp>
 
 #include <boost/describe/class.hpp>
@@ -41,6 +42,9 @@ struct read_options {
 
   /// How much is read at once; at least 1. Results do not depend on it.
   std::size_t block_bytes = std::size_t{256} << 10U;
+
+  /// Set, files have no end: see follow.hpp.
+  std::optional<freshet::follow> follow = std::nullopt;
 };
 
 /// How to write. Everything has a default.

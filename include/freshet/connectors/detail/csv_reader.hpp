@@ -9,7 +9,6 @@
 #include <freshet/connectors/detail/csv_scanner.hpp>
 #include <freshet/core/fields.hpp>
 #include <freshet/core/time.hpp>
-#include <freshet/pipeline/source.hpp>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -31,9 +30,6 @@
 namespace freshet::csv::detail {
 
 // --- What is compiled once -----------------------------------------------------------------------
-
-/// Whether every one of `paths` can be read twice; an error for none, twins, and unreadable ones.
-absl::StatusOr<bool> check_csv_files(const std::vector<std::string>& paths);
 
 /// Throws `std::invalid_argument` when `options` are unusable for a struct with these fields.
 void check_read_options(const read_options& options, const std::vector<std::string_view>& fields);
@@ -58,14 +54,11 @@ struct opened_csv {
   bool more_fields_allowed = false;
 };
 
-/// Opens `path` at `position`, or at the beginning when there is none.
-absl::StatusOr<opened_csv> open_csv(const std::string& path, const read_options& options,
+/// Reads `input`, the file `path`, from `position`, or from the beginning when there is none.
+absl::StatusOr<opened_csv> open_csv(std::unique_ptr<freshet::detail::input_file> input,
+                                    const std::string& path, const read_options& options,
                                     const std::vector<field_request>& requests,
                                     std::optional<std::string_view> position);
-
-/// Appends the scanner's current record to `dead`.
-void add_dead_letter(const csv_scanner& scanner, std::string reason,
-                     std::vector<dead_letter>& dead);
 
 std::string wrong_field_count(const opened_csv& file);
 std::string wrong_field(std::string_view column, std::string_view found, std::string_view wanted);
@@ -132,10 +125,10 @@ template <class X>
 bool fill(const field_text& from, timestamp_format format, X& out) {
   if constexpr (is_optional<X>) {
     using value_type = typename X::value_type;
-    constexpr bool verbatim = std::same_as<value_type, std::string> ||
-                              std::same_as<value_type, char>;
-    const bool empty = verbatim ? from.text.empty() && !from.quoted
-                                : without_blanks(from.text).empty();
+    constexpr bool verbatim =
+        std::same_as<value_type, std::string> || std::same_as<value_type, char>;
+    const bool empty =
+        verbatim ? from.text.empty() && !from.quoted : without_blanks(from.text).empty();
     if (empty) {
       out.reset();
       return true;
@@ -164,8 +157,9 @@ bool fill(const field_text& from, timestamp_format format, X& out) {
     if (fill(from, format, count)) {
       // A count of coarse units may be more than 64 bits of microseconds hold: refuse it here, so
       // that nothing downstream has to.
-      constexpr auto limit = std::chrono::duration_cast<
-          std::chrono::duration<std::int64_t, typename X::period>>(duration::max());
+      constexpr auto limit =
+          std::chrono::duration_cast<std::chrono::duration<std::int64_t, typename X::period>>(
+              duration::max());
       if (!std::in_range<std::int64_t>(count)) return false;
       const auto wide = static_cast<std::int64_t>(count);
       if (wide > limit.count() || wide < -limit.count()) return false;
@@ -214,13 +208,23 @@ struct member_filler {
 
 /// Calls `f.template operator()<I>()` for the members of `T` that want a column, in order.
 template <class T, class F>
-void for_each_column_member(F&& f) {
+constexpr void for_each_column_member(F&& f) {
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     const auto unless_raw = [&]<std::size_t Index>() {
       if constexpr (!std::same_as<field_t<T, Index>, raw_record>) f.template operator()<Index>();
     };
     (unless_raw.template operator()<I>(), ...);
   }(std::make_index_sequence<field_count<T>>{});
+}
+
+/// Gives members that want the record's own text what they want.
+template <class T>
+void fill_raw_records(std::string_view text, T& row) {
+  for_each_field(row, [text](std::string_view, auto& member) {
+    if constexpr (std::same_as<std::remove_cvref_t<decltype(member)>, raw_record>) {
+      member.text.assign(text.data(), text.size());
+    }
+  });
 }
 
 template <class T>
@@ -230,12 +234,13 @@ std::vector<std::string_view> field_name_list() {
   return names;
 }
 
-/// Reads one file into rows of `T`.
+/// The records of one file as rows of `T`.
 template <class T>
-class csv_split final : public split_reader<T> {
+class csv_records {
  public:
-  csv_split(opened_csv file, timestamp_format format) : file_(std::move(file)), format_(format) {
-    began_at_ = file_.scanner->position().byte;
+  using value_type = T;
+
+  csv_records(opened_csv file, timestamp_format format) : file_(std::move(file)), format_(format) {
     std::size_t request = 0;
     for_each_column_member<T>([&]<std::size_t I>() {
       const auto column = file_.columns[request];
@@ -244,30 +249,35 @@ class csv_split final : public split_reader<T> {
     });
   }
 
-  absl::StatusOr<read_state> read(std::size_t limit, batch<T>& rows,
-                                  std::vector<dead_letter>& dead) override {
-    // Dead letters count, too: a file of nothing else must not fill the memory in one call.
-    for (std::size_t records = 0; records < limit; ++records) {
-      switch (file_.scanner->next()) {
-        case scanned::record:
-          take_record(rows, dead);
-          break;
-        case scanned::malformed:
-          add_dead_letter(*file_.scanner, file_.scanner->reason(), dead);
-          break;
-        case scanned::end:
-          return read_state::end;
-        case scanned::failed:
-          return file_.scanner->status();
+  scanned next() { return file_.scanner->next(); }
+  const freshet::detail::record_buffer& buffer() const { return *file_.scanner; }
+  std::string position() const { return encode_position(file_.scanner->position()); }
+
+  /// Appends the current record to `rows`, or else returns what is wrong with it.
+  std::optional<std::string> take(std::vector<T>& rows) {
+    const csv_scanner& scanner = *file_.scanner;
+    const std::size_t count = scanner.field_count();
+    if (count != file_.fields_wanted &&
+        !(file_.more_fields_allowed && count > file_.fields_wanted)) {
+      return wrong_field_count(file_);
+    }
+    T& row = rows.emplace_back();
+    const char* const text = scanner.text().data();
+    const field_span* const fields = scanner.fields();
+    for (const binding& to : bindings_) {
+      const field_span& span = fields[to.column];
+      field_text from{{text + span.begin, span.size}, span.quoted};
+      if (span.has_quotes) {
+        undouble_quotes(from.text, undoubled_);
+        from.text = undoubled_;
+      }
+      if (!to.member.fill(from, format_, row)) [[unlikely]] {
+        rows.pop_back();
+        return wrong_field(file_.names[to.request], from.text, to.member.wanted(format_));
       }
     }
-    return read_state::more;
-  }
-
-  std::string position() const override { return encode_position(file_.scanner->position()); }
-  /// Of the text, where the file is compressed.
-  std::uint64_t bytes_read() const override {
-    return file_.scanner->position().byte - began_at_;
+    fill_raw_records(scanner.text(), row);
+    return std::nullopt;
   }
 
  private:
@@ -285,71 +295,40 @@ class csv_split final : public split_reader<T> {
             &detail::wanted<field_t<T, I>>};
   }
 
-  void take_record(batch<T>& rows, std::vector<dead_letter>& dead) {
-    const csv_scanner& scanner = *file_.scanner;
-    const std::size_t count = scanner.field_count();
-    if (count != file_.fields_wanted &&
-        !(file_.more_fields_allowed && count > file_.fields_wanted)) {
-      return add_dead_letter(scanner, wrong_field_count(file_), dead);
-    }
-    T& row = rows.values.emplace_back();
-    const char* const text = scanner.text().data();
-    const field_span* const fields = scanner.fields();
-    for (const binding& to : bindings_) {
-      const field_span& span = fields[to.column];
-      field_text from{{text + span.begin, span.size}, span.quoted};
-      if (span.has_quotes) {
-        undouble_quotes(from.text, undoubled_);
-        from.text = undoubled_;
-      }
-      if (!to.member.fill(from, format_, row)) [[unlikely]] {
-        rows.values.pop_back();
-        return add_dead_letter(
-            scanner, wrong_field(file_.names[to.request], from.text, to.member.wanted(format_)),
-            dead);
-      }
-    }
-    for_each_field(row, [&scanner](std::string_view, auto& member) {
-      if constexpr (std::same_as<std::remove_cvref_t<decltype(member)>, raw_record>) {
-        member.text.assign(scanner.text().data(), scanner.text().size());
-      }
-    });
-    rows.positions.push_back({.sequence = scanner.byte()});
-  }
-
   opened_csv file_;
-  std::uint64_t began_at_ = 0;
   timestamp_format format_;
   std::vector<binding> bindings_;
   std::string undoubled_;
 };
 
-/// The files of one `csv::read`.
+/// How one `csv::read` opens its files.
 template <class T>
-class csv_source final : public source<T> {
+class csv_format {
  public:
-  csv_source(std::vector<std::string> paths, read_options options, bool seekable)
-      : paths_(std::move(paths)), options_(std::move(options)), seekable_(seekable) {
+  using records = csv_records<T>;
+  static constexpr std::string_view reader_name = "csv::read";
+
+  explicit csv_format(read_options options) : options_(std::move(options)) {
     for_each_column_member<T>([&]<std::size_t I>() {
       requests_.push_back({field_name<T, I>, !is_optional<field_t<T, I>>});
     });
   }
 
-  std::vector<std::string> splits() const override { return paths_; }
+  const std::optional<follow>& following() const { return options_.follow; }
 
-  absl::StatusOr<std::unique_ptr<split_reader<T>>> open(
-      std::size_t split, std::optional<std::string_view> position) override {
-    absl::StatusOr<opened_csv> file = open_csv(paths_.at(split), options_, requests_, position);
+  std::string describe() const { return describe_reading(options_, field_name_list<T>()); }
+
+  absl::StatusOr<records> open(std::unique_ptr<freshet::detail::input_file> input,
+                               const std::string& path,
+                               std::optional<std::string_view> position) const {
+    absl::StatusOr<opened_csv> file =
+        open_csv(std::move(input), path, options_, requests_, position);
     if (!file.ok()) return file.status();
-    return std::make_unique<csv_split<T>>(*std::move(file), options_.time_format);
+    return records(*std::move(file), options_.time_format);
   }
 
-  bool replayable() const override { return seekable_; }
-
  private:
-  std::vector<std::string> paths_;
   read_options options_;
-  bool seekable_;
   std::vector<field_request> requests_;
 };
 

@@ -3,15 +3,10 @@
 // Threads and memory: see csv.hpp, and include that instead.
 #pragma once
 
-#include <freshet/connectors/detail/committed_file.hpp>
 #include <freshet/connectors/detail/csv_options.hpp>
 #include <freshet/connectors/detail/csv_reader.hpp>
 #include <freshet/core/columns.hpp>
 #include <freshet/core/time.hpp>
-#include <freshet/pipeline/sink.hpp>
-
-#include <absl/status/status.h>
-#include <absl/status/statusor.h>
 
 #include <concepts>
 #include <cstddef>
@@ -24,6 +19,9 @@
 #include <vector>
 
 namespace freshet::csv::detail {
+
+/// Throws `std::invalid_argument` when `options` are unusable for the file or folder `path`.
+void check_write_options(std::string_view path, const write_options& options);
 
 void append_integer(std::int64_t number, std::string& out);
 void append_integer(std::uint64_t number, std::string& out);
@@ -127,57 +125,55 @@ void append_cell(const X& value, const write_options& options, std::string& out)
 template <class T>
 concept csv_writable_row = has_columns<T>;
 
+/// How one `csv::write` turns rows into lines.
 template <class T>
-class csv_sink final : public sink<T> {
+class csv_lines {
  public:
-  csv_sink(const std::string& path, write_options options, const std::vector<std::string>& names)
+  csv_lines(write_options options, const std::vector<std::string>& names)
       : options_(std::move(options)),
-        header_(options_.header ? *options_.header : header_line(names, options_.delimiter)),
-        file_(path, "csv::write '" + path + "'") {}
+        header_(options_.header ? *options_.header : header_line(names, options_.delimiter)) {}
 
-  sink_guarantee guarantee() const override { return sink_guarantee::exactly_once; }
-  bool can_roll_back() const override { return true; }
+  /// The first line of a file, without its end; empty for none.
+  const std::string& header() const { return header_; }
 
-  absl::Status start(std::optional<std::string_view> committed) override {
-    const absl::StatusOr<bool> fresh = file_.start(committed);
-    if (!fresh.ok()) return fresh.status();
-    if (!*fresh || header_.empty()) return absl::OkStatus();
-    return file_.append(header_ + '\n');
-  }
-
-  absl::Status write(const batch<T>& rows) override {
-    lines_.clear();
-    for (const T& row : rows.values) append_row(row);
-    return file_.append(lines_);
-  }
-
-  absl::StatusOr<std::string> prepare() override { return file_.prepare(); }
-
-  absl::Status commit(std::string_view token, bool last) override {
-    return file_.commit(token, last);
-  }
-
- private:
-  void append_row(const T& row) {
-    const std::size_t begin = lines_.size();
+  void append(const T& row, std::string& out) const {
+    const std::size_t begin = out.size();
     bool first = true;
     freshet::columns<T>::visit(row, [&]<class Cell>(const Cell& cell) {
       static_assert(writable<Cell>(),
                     "freshet: csv::write has no text for this type of cell; use numbers, bool, "
                     "strings, timestamp, durations, or optionals and ranges of these, or map the "
                     "row to a struct of such");
-      if (!std::exchange(first, false)) lines_ += options_.delimiter;
-      if constexpr (writable<Cell>()) append_cell(cell, options_, lines_);
+      if (!std::exchange(first, false)) out += options_.delimiter;
+      if constexpr (writable<Cell>()) append_cell(cell, options_, out);
     });
     // A line with nothing in it would not be read as a record.
-    if (lines_.size() == begin && !std::same_as<T, raw_record>) lines_ += R"("")";
-    lines_ += '\n';
+    if (out.size() == begin && !std::same_as<T, raw_record>) out += R"("")";
+    out += '\n';
   }
 
+ private:
   write_options options_;
   std::string header_;
-  freshet::detail::committed_file file_;
-  std::string lines_;  // Of one batch; kept for its memory.
+};
+
+/// How `csv::write` writes rows of any type.
+struct csv_writer {
+  static constexpr std::string_view writer_name = "csv::write";
+  static constexpr std::string_view extension = ".csv";
+  write_options options;
+
+  template <class T>
+  static consteval bool check() {
+    static_assert(csv_writable_row<T>,
+                  "freshet: csv::write needs rows that flatten into cells; describe the row with "
+                  "BOOST_DESCRIBE_STRUCT, specialise freshet::columns, or map it first");
+    return csv_writable_row<T>;
+  }
+  template <class T>
+  csv_lines<T> format(const std::vector<std::string>& names) const {
+    return {options, names.empty() ? freshet::columns<T>::names() : names};
+  }
 };
 
 }  // namespace freshet::csv::detail

@@ -1,9 +1,11 @@
 // Puts an operator with updated results into the graph. Internal.
 //
-// Composing only; see updating.hpp for what runs.
+// Composing only; see rows_once.hpp and rows_changing.hpp for what runs.
 #pragma once
 
 #include <freshet/pipeline/change.hpp>
+#include <freshet/pipeline/detail/rows_changing.hpp>
+#include <freshet/pipeline/detail/rows_once.hpp>
 #include <freshet/pipeline/detail/updating.hpp>
 #include <freshet/pipeline/emission.hpp>
 #include <freshet/pipeline/fired_stream.hpp>
@@ -35,6 +37,23 @@ template <emission E>
 bool forgets_keys(const E& when) {
   if constexpr (gives_changes<E>) return when.forget_after != never_forgotten;
   return std::is_same_v<E, emit_complete>;
+}
+
+template <class T, class Fold>
+auto function_for(Fold fold, const emit_final& when) {
+  return final_function<T, Fold>(std::move(fold), when);
+}
+template <class T, class Fold>
+auto function_for(Fold fold, const emit_complete& when) {
+  return complete_function<T, Fold>(std::move(fold), when);
+}
+template <class T, class Fold>
+auto function_for(Fold fold, const emit_changes& when) {
+  return changes_function<T, Fold>(std::move(fold), when);
+}
+template <class T, class Fold>
+auto function_for(Fold fold, const emit_every& when) {
+  return every_function<T, Fold>(std::move(fold), when);
 }
 
 /// `kind`: the operator. `format`: what the fold's state depends on. `names`: the columns of a row.

@@ -47,6 +47,18 @@ class aggregate_set {
     });
   }
 
+  /// Whether `unmerge` is there.
+  static constexpr bool invertible = (invertible_aggregate<Aggregates, T> && ...);
+
+  /// Takes back what was merged.
+  void unmerge(state& from, const state& part) const
+    requires invertible
+  {
+    each([&](auto index) {
+      std::get<index>(parts_).unmerge(std::get<index>(from), std::get<index>(part));
+    });
+  }
+
   results result(const state& of) const {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return results{std::get<I>(parts_).result(std::get<I>(of))...};
@@ -59,15 +71,17 @@ class aggregate_set {
     return all;
   }
 
-  /// Names and kinds, for the fingerprint: two aggregates may have states that look alike. Those
-  /// of applications have no kind.
+  /// Names and kinds, for the fingerprint: two aggregates may have states that look alike. A kind
+  /// holds the options that the state depends on. Those of applications have no kind.
   std::string format() const {
     std::string text;
     each([&](auto index) {
       using part = std::tuple_element_t<index, std::tuple<Aggregates...>>;
       if (!text.empty()) text += ", ";
       text += std::get<index>(parts_).name;
-      if constexpr (requires { part::kind; }) text.append(":").append(part::kind);
+      if constexpr (requires(const part& each) { each.kind; }) {
+        text.append(":").append(std::get<index>(parts_).kind);
+      }
     });
     return text;
   }
@@ -75,8 +89,9 @@ class aggregate_set {
  private:
   using indices = std::index_sequence_for<Aggregates...>;
 
+  /// Always inline: the compiler is mean in large translation units, and every record comes here.
   template <class F>
-  static void each(F&& f) {
+  [[gnu::always_inline]] static void each(F&& f) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (f(std::integral_constant<std::size_t, I>{}), ...);
     }(indices{});

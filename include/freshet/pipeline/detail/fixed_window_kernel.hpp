@@ -12,6 +12,7 @@
 #include <freshet/pipeline/detail/aggregate_set.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
+#include <freshet/pipeline/detail/spare_tables.hpp>
 #include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/detail/window_times.hpp>
 #include <freshet/state/keyed_table.hpp>
@@ -55,7 +56,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   const window_times& times() const { return times_; }
 
   /// Says whose keys will come, before any does.
-  void own(const key_group_set& groups) { spread_ = spread_over(groups); }
+  void own(const key_group_set& groups) { spare_.own(groups); }
 
   /// Whether `add` may emit rows.
   static constexpr bool emits_early = false;
@@ -64,11 +65,12 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   static constexpr bool wants_log_order() { return false; }
 
   /// Applies a record that is on time; false when no window wants it.
-  bool add(std::uint64_t hash, const Key& key, const T& value, const order_key& order,
-           row_collector<row>&) {
+  [[gnu::always_inline]] bool add(std::uint64_t hash, const Key& key, const T& value,
+                                  const order_key& order, row_collector<row>&) {
     return add(hash, key, value, order);
   }
-  bool add(std::uint64_t hash, const Key& key, const T& value, const order_key& order) {
+  [[gnu::always_inline]] bool add(std::uint64_t hash, const Key& key, const T& value,
+                                  const order_key& order) {
     if constexpr (partitions_time<Assigner>) {
       // At the very end of time a span is asked for again: two may end there.
       if (cached_ != nullptr && cached_span_.begin <= order.at && order.at < cached_span_.end) {
@@ -76,11 +78,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
         return true;
       }
     }
-    assign(order.at, value);
-    for (const window_span& span : spans_) {
-      parts_.add(*table_of(span).get_or_insert(hash, key).first, value, order);
-    }
-    return !spans_.empty();
+    return add_elsewhere(hash, key, value, order);
   }
 
   /// Whether memory is that far away that it should be asked for ahead: by `prefetch`, some rows
@@ -111,7 +109,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
       due.mapped().for_each([&](std::uint64_t hash, const Key& key, state& of_key) {
         take(hash, partial{key, due.key(), std::move(of_key), 0});
       });
-      recycle(std::move(due.mapped()));
+      spare_.give(std::move(due.mapped()));
     }
   }
 
@@ -158,7 +156,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
       if (all_fired && times_.closes_at(span) > frontier) {
         keep_fired(std::exchange(firing_, {}));
       } else if (all_fired) {
-        recycle(std::move(std::exchange(firing_, {}).mapped()));
+        spare_.give(std::move(std::exchange(firing_, {}).mapped()));
       }
       if (to.slice_is_full()) return false;
     }
@@ -166,7 +164,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
       std::size_t rows = 4 * batch_rows_max;
       if (!fired_.begin()->second.snapshot_some(rows)) return false;
       panes_.erase(fired_.begin()->first);
-      recycle(std::move(fired_.extract(fired_.begin()).mapped()));
+      spare_.give(std::move(fired_.extract(fired_.begin()).mapped()));
     }
     return true;
   }
@@ -205,7 +203,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
     }
     all.bytes += meter_.owned_by(all.entries);
     for (const auto& [span, keys] : panes_) all.bytes += keys.memory_bytes();
-    for (const table& each : spare_) all.bytes += each.memory_bytes();
+    all.bytes += spare_.memory_bytes();
     return all;
   }
 
@@ -247,6 +245,24 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
  private:
   using table = keyed_table<Key, state>;
   using windows = std::map<window_span, table>;
+
+  /// `add` where the span is not that of the record before.
+  [[gnu::noinline]] bool add_elsewhere(std::uint64_t hash, const Key& key, const T& value,
+                                       const order_key& order) {
+    if constexpr (partitions_time<Assigner>) {
+      const auto found = open_.upper_bound(window_span{order.at, order.at});
+      if (found != open_.end() && found->first.begin <= order.at) {
+        cache(found);
+        parts_.add(*cached_->get_or_insert(hash, key).first, value, order);
+        return true;
+      }
+    }
+    assign(order.at, value);
+    for (const window_span& span : spans_) {
+      parts_.add(*table_of(span).get_or_insert(hash, key).first, value, order);
+    }
+    return !spans_.empty();
+  }
 
   /// Fills `spans_`.
   void assign(timestamp at, const T& value) {
@@ -297,42 +313,26 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   /// The table of a span, made when it is asked for first.
   template <class Tables>
   typename Tables::mapped_type& in(Tables& all, const window_span& span) const {
-    return all.try_emplace(span, spread_).first->second;
+    return all.try_emplace(span, spare_.spread()).first->second;
   }
 
   table& table_of(const window_span& span) {
     // Neighbouring records mostly share their window.
     if (cached_ != nullptr && cached_span_ == span) return *cached_;
     auto found = open_.find(span);
-    if (found == open_.end()) {
-      if (spare_.empty()) {
-        found = open_.try_emplace(span, spread_).first;
-      } else {
-        found = open_.emplace(span, std::move(spare_.back())).first;
-        spare_.pop_back();
-      }
-    }
-    cached_ = &found->second;
-    cached_span_ = span;
+    if (found == open_.end()) found = open_.emplace(span, spare_.take()).first;
+    cache(found);
     return *cached_;
   }
 
-  /// Keeps the memory of a table for a later span, unless it is much too large for what it held.
-  void recycle(table done) {
-    done.finish_snapshot();
-    constexpr std::size_t row_bytes = sizeof(Key) + sizeof(state) + sizeof(std::uint64_t);
-    if (spare_.size() >= spare_tables_max) return;
-    if (done.memory_bytes() > 16 * (row_bytes * done.size() + 1024)) return;
-    done.sweep([](std::uint64_t, const Key&, state&) { return row_fate::forget; });
-    spare_.push_back(std::move(done));
+  void cache(typename windows::iterator of) {
+    cached_ = &of->second;
+    cached_span_ = of->first;
   }
-
-  static constexpr std::size_t spare_tables_max = 4;
 
   Assigner assigner_;
   window_times times_;
   aggregates parts_;
-  key_group_spread_handle spread_;
   windows open_;                        ///< Not fired yet, by end.
   windows fired_;                       ///< Fired, and still open to late records.
   typename windows::node_type firing_;  ///< The one between the two, if there is one.
@@ -343,7 +343,7 @@ class fixed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>> {
   table* cached_ = nullptr;
   window_span cached_span_;
   std::vector<window_span> spans_;
-  std::vector<table> spare_;
+  spare_tables<Key, state> spare_;
   table_meter<Key, state> meter_;
   row_bytes bytes_;
   bool copying_ = false;                    ///< A snapshot is under way: of each table, or

@@ -2,8 +2,10 @@
 //
 // One slot per key with its open windows, and one lazily kept deadline per key: a session that
 // grows moves nothing until its old deadline comes. Early panes have deadlines of their own, one
-// per key. Threads: one task. Cost: one table update per record, plus O(log windows) per span and
-// O(log keys) per window; a key's windows are written together when one of them has changed.
+// per key. Threads: one task. Where memory is limited, keys that are not in use are dropped, and
+// read back before they are worked with; their deadlines stay. Cost: one table update per record,
+// plus O(log windows) per span and O(log keys) per window; a key's windows are written together
+// when one of them has changed.
 #pragma once
 
 #include <freshet/core/codec.hpp>
@@ -11,6 +13,7 @@
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/pane_emitter.hpp>
 #include <freshet/pipeline/detail/row_collector.hpp>
+#include <freshet/pipeline/detail/row_eviction.hpp>
 #include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/detail/window_list.hpp>
 #include <freshet/pipeline/detail/window_times.hpp>
@@ -52,6 +55,42 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   /// Says whose keys will come, before any does.
   void own(const key_group_set& groups) { table_ = keyed_table<Key, windows>(spread_over(groups)); }
 
+  // Where memory is limited: what `window_operator` does before it applies records, and when a
+  // commit is durable.
+
+  void limit(const operator_context& context) { evicting_.open(context); }
+  bool is_limited() const { return evicting_.on(); }
+  /// Drops rows where there are too many. \pre no record is being applied.
+  void make_room() {
+    // At the first frontier all keys are looked at.
+    if (!evicting_.on() || keeps_all_rows()) return;
+    look_at_rows();
+    evicting_.make_room(
+        table_, owned_by_row(), other_bytes(),
+        [this](std::uint64_t, const Key&, const windows& of_key) { size_ -= of_key.size(); });
+  }
+  /// `read_wanted` reads the key's windows, unless they are in memory.
+  void want(std::uint64_t hash, const Key& key) {
+    if (!evicting_.holds(hash) || table_.contains(hash, key)) return;
+    evicting_.want(hash, bytes_.key(key));
+  }
+  /// \return how many were there.
+  std::size_t read_wanted() {
+    const std::size_t before = table_.size();
+    evicting_.read_wanted(
+        [this](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
+          absl::StatusOr<Key> key = from_bytes<Key>(key_bytes);
+          evicting_.check_read(key.status());
+          windows of_key =
+              stored_row(value, [this](const absl::Status& wrong) { evicting_.check_read(wrong); });
+          size_ += of_key.size();
+          of_key.armed = {next_deadline(of_key), true, true};
+          table_.insert_stored(hash, std::move(*key), std::move(of_key));
+        });
+    return table_.size() - before;
+  }
+  void note_durable() { evicting_.note_durable(table_); }
+
   /// Whether `add` may emit rows.
   static constexpr bool emits_early = WithPanes;
 
@@ -82,9 +121,11 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     if constexpr (WithPanes) {
       if (frontier_ == timestamp_min) meet_first_frontier(frontier);
     }
+    make_room_sometimes();
     while (deadlines_.due(frontier)) {
+      make_room_sometimes();
       const deadline due = deadlines_.pop();
-      windows* of_key = table_.find(due.hash, due.key);
+      windows* of_key = find(due, deadlines_, frontier);
       // Only the deadlines that the key waits for count; an earlier one replaced the others.
       if (of_key == nullptr || !waits_for(*of_key, due.when)) continue;
       fire_key(due, *of_key, to);
@@ -108,8 +149,9 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   /// \return false when a slice was emitted and there is more to emit.
   bool fire_by_clock(timestamp now, row_collector<row>& to) {
     while (clock_deadlines_.due(now)) {
+      make_room_sometimes();
       const deadline due = clock_deadlines_.pop();
-      windows* of_key = table_.find(due.hash, due.key);
+      windows* of_key = find(due, clock_deadlines_, now);
       if constexpr (WithPanes) {
         if (of_key == nullptr || of_key->early.by_clock != due.when) continue;
         of_key->early.by_clock = timestamp_max;
@@ -123,12 +165,20 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
 
   /// Appends what a key's windows hold now, by span.
   void read(std::uint64_t hash, const Key& key, std::vector<row>& into) const {
-    const windows* of_key = table_.find(hash, key);
-    if (of_key == nullptr) return;
-    for (const auto& each : *of_key) {
-      const pane_timing timing = each.fired ? pane_timing::on_time : pane_timing::early;
-      into.push_back({key, each.span, emitter_.parts().result(each.state), {timing, each.panes}});
-    }
+    const auto append = [&](const windows& of_key) {
+      for (const auto& each : of_key) {
+        const pane_timing timing = each.fired ? pane_timing::on_time : pane_timing::early;
+        into.push_back({key, each.span, emitter_.parts().result(each.state), {timing, each.panes}});
+      }
+    };
+    if (const windows* of_key = table_.find(hash, key); of_key != nullptr) return append(*of_key);
+    if (!evicting_.holds(hash)) return;
+    row_bytes bytes;
+    evicting_.look_at(
+        hash, bytes.key(key), [&](std::uint64_t, std::string_view, std::string_view value) {
+          append(stored_row(value,
+                            [this](const absl::Status& wrong) { evicting_.check_read(wrong); }));
+        });
   }
 
   /// When the next key is to be looked at; `timestamp_max` where no window is open.
@@ -138,19 +188,24 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   std::size_t size() const { return size_; }
 
   state_size held_state() {
-    meter_.look_at(table_, [](const windows& of_key) { return of_key.memory_bytes(); });
-    return {size_, table_.memory_bytes() + meter_.owned_by(table_.size()) +
-                       deadlines_.memory_bytes() + clock_deadlines_.memory_bytes()};
+    look_at_rows();
+    state_size all{size_, table_.memory_bytes() + meter_.owned_by(table_.size()) + other_bytes()};
+    all.cold = evicting_.count_cold();
+    all.entries += all.cold;
+    return all;
   }
 
   static value_schema row_schema() { return schema_of<stored_windows<state, WithPanes>>(); }
 
   void snapshot(state_writer& to) {
+    evicting_.begin_snapshot(table_, to);
     begin_rows(
         table_, to,
         [this, &to](std::uint64_t hash, const Key& key, const windows& of_key) {
-          to.put(hash, bytes_.key(key), times_.closes_at(of_key.last().span),
-                 bytes_.value(of_key.stored()));
+          const std::string_view key_bytes = bytes_.key(key);
+          const std::string_view value = bytes_.value(of_key.stored());
+          to.put(hash, key_bytes, times_.closes_at(of_key.last().span), value);
+          evicting_.note_copy(key_bytes.size() + value.size());
         },
         [this, &to](std::uint64_t hash, const Key& key) { to.erase(hash, bytes_.key(key)); });
   }
@@ -160,26 +215,33 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   /// `done`: up to there everything has fired, for all keys.
   void restore(state_reader& from, timestamp done) {
     frontier_ = done;
-    from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
+    const auto damaged = [&from](const absl::Status& wrong) { from.fail(wrong); };
+    const bool leaves_out = evicting_.can_leave_out(from) && !keeps_all_rows();
+    const auto take = [&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       auto key = from_bytes<Key>(key_bytes);
       if (!key.ok()) from.fail(key.status());
-      auto stored = from_bytes<stored_windows<state, WithPanes>>(value);
-      if (!stored.ok()) from.fail(stored.status());
-      if (stored->windows.empty()) from.fail("a key without windows");
-      windows of_key;
-      of_key.restore(std::move(*stored));
-      size_ += of_key.size();
-      of_key.armed = next_deadline(of_key);
-      deadlines_.push({*of_key.armed, timer_kind::function, hash, *key});
-      if constexpr (WithPanes) {
-        const auto [by_watermark, by_clock] = of_key.early;
-        if (by_watermark < timestamp_max)
-          deadlines_.push({by_watermark, timer_kind::function, hash, *key});
-        if (by_clock < timestamp_max)
-          clock_deadlines_.push({by_clock, timer_kind::function, hash, *key});
+      windows of_key = stored_row(value, damaged);
+      of_key.armed.set(next_deadline(of_key));
+      queue_deadlines(hash, *key, of_key);
+      if (leaves_out && evicting_.is_full(table_, owned_by_row(), other_bytes())) {
+        evicting_.leave_out(hash);
+        return;
       }
+      size_ += of_key.size();
       table_.insert_restored(hash, std::move(*key), std::move(of_key));
-    });
+    };
+    from.rows(take);
+    // Rows in the newest commit only are not handed over; their deadlines have to be known.
+    evicting_.end_restore(
+        table_, leaves_out,
+        [&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
+          auto key = from_bytes<Key>(key_bytes);
+          if (!key.ok()) from.fail(key.status());
+          if (table_.contains(hash, *key)) return;
+          windows of_key = stored_row(value, damaged);
+          of_key.armed.set(next_deadline(of_key));
+          queue_deadlines(hash, *key, of_key);
+        });
   }
 
  private:
@@ -187,6 +249,66 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   using window = typename windows::window;
   using iterator = typename windows::iterator;
   using deadline = typename timer_queue<Key>::entry;
+
+  /// Of deadlines, between two looks at the memory; so many keys are read together.
+  static constexpr std::size_t calls_until_room = 256;
+
+  template <class Damaged>
+  static windows stored_row(std::string_view value, Damaged damaged) {
+    auto stored = from_bytes<stored_windows<state, WithPanes>>(value);
+    if (!stored.ok()) damaged(stored.status());
+    if (stored->windows.empty()) damaged(absl::DataLossError("a key without windows"));
+    windows of_key;
+    of_key.restore(*std::move(stored));
+    return of_key;
+  }
+
+  void queue_deadlines(std::uint64_t hash, const Key& key, const windows& of_key) {
+    deadlines_.push({of_key.armed.at, timer_kind::function, hash, key});
+    if constexpr (WithPanes) {
+      const auto [by_watermark, by_clock] = of_key.early;
+      if (by_watermark < timestamp_max)
+        deadlines_.push({by_watermark, timer_kind::function, hash, key});
+      if (by_clock < timestamp_max)
+        clock_deadlines_.push({by_clock, timer_kind::function, hash, key});
+    }
+  }
+
+  // Where memory is limited.
+
+  bool keeps_all_rows() const {
+    return WithPanes && when_.every != duration::zero() && frontier_ == timestamp_min;
+  }
+  void make_room_sometimes() {
+    if (evicting_.on() && ++calls_ % calls_until_room == 0) make_room();
+  }
+  void look_at_rows() {
+    meter_.look_at(table_, [](const windows& of_key) { return of_key.memory_bytes(); });
+  }
+  std::uint64_t owned_by_row() const {
+    constexpr std::uint64_t some = 1024;
+    return meter_.owned_by(some) / some;
+  }
+  std::uint64_t other_bytes() const {
+    const auto bytes_of = [](const timer_queue<Key>& queue) {
+      // One entry stands for all.
+      const deadline* first = queue.first();
+      return queue.memory_bytes() + (first == nullptr ? 0 : queue.size() * owned_bytes(first->key));
+    };
+    return bytes_of(deadlines_) + bytes_of(clock_deadlines_);
+  }
+  /// The windows of a key that is due, or null; those of the next keys in `queue` are read with it.
+  windows* find(const deadline& due, const timer_queue<Key>& queue, timestamp until) {
+    windows* known = table_.find(due.hash, due.key);
+    if (known != nullptr || !evicting_.holds(due.hash)) return known;
+    want(due.hash, due.key);
+    // Deadlines of keys that are gone say nothing about the others.
+    if (read_wanted() == 0) return nullptr;
+    queue.look_at_due(until, calls_until_room,
+                      [this](const deadline& next) { want(next.hash, next.key); });
+    read_wanted();
+    return table_.find(due.hash, due.key);
+  }
 
   late_outcome apply(std::uint64_t hash, const Key& key, const T& value, const order_key& order,
                      std::optional<timestamp> entry_frontier, row_collector<row>& to) {
@@ -307,7 +429,8 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     if (due >= of_key.early.by_clock) return;
     of_key.early.by_clock = due;
     // Keys that have come and gone within one period have left their deadlines behind.
-    if (clock_deadlines_.size() > 2 * table_.size() + 1024) {
+    if (clock_deadlines_.size() > 2 * (table_.size() + evicting_.cold()) + 1024 &&
+        evicting_.count_cold() == 0) {
       clock_deadlines_ = {};
       std::as_const(table_).for_each(
           [&](std::uint64_t other, const Key& of, const windows& pending) {
@@ -322,8 +445,8 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
 
   /// Makes sure that the key is looked at when the frontier reaches `at`.
   void arm(std::uint64_t hash, const Key& key, windows& of_key, timestamp at) {
-    if (of_key.armed && *of_key.armed <= at) return;
-    of_key.armed = at;
+    if (of_key.armed.is_set && of_key.armed.at <= at) return;
+    of_key.armed.set(at);
     deadlines_.push({at, timer_kind::function, hash, key});
   }
 
@@ -338,7 +461,7 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     if constexpr (WithPanes) {
       if (of_key.early.by_watermark == at && at < timestamp_max) return true;
     }
-    return of_key.armed == at;
+    return of_key.armed.is_set && (of_key.armed.at == at || of_key.armed.or_before);
   }
 
   /// Does what is due for one key at one moment: first windows fire, then come early panes, then
@@ -360,13 +483,16 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
     }
     close_windows(due, of_key, promised, to);
     if (of_key.empty()) {
+      if (evicting_.on() && table_.is_known(&of_key)) {
+        evicting_.note_erased(due.hash, bytes_.key(due.key));
+      }
       table_.erase(due.hash, due.key);
       return;
     }
     table_.mark_dirty(&of_key);
-    if (*of_key.armed > due.when) return;
-    of_key.armed = next_deadline(of_key);
-    deadlines_.push({*of_key.armed, timer_kind::function, due.hash, due.key});
+    if (of_key.armed.at > due.when && !of_key.armed.or_before) return;
+    of_key.armed.set(next_deadline(of_key));
+    deadlines_.push({of_key.armed.at, timer_kind::function, due.hash, due.key});
   }
 
   void close_windows(const deadline& due, windows& of_key, timestamp promised,
@@ -390,6 +516,8 @@ class keyed_window_kernel<T, Key, Assigner, aggregate_set<T, A...>, WithPanes> {
   std::size_t size_ = 0;  ///< Windows of all keys.
   table_meter<Key, windows> meter_;
   row_bytes bytes_;
+  row_eviction<Key, windows> evicting_;
+  std::size_t calls_ = 0;               ///< To `make_room_sometimes`.
   timer_queue<Key> deadlines_;          ///< Of all that the frontier causes.
   timer_queue<Key> clock_deadlines_;    ///< Of early panes by processing time.
   timestamp frontier_ = timestamp_min;  ///< What has been fired until.

@@ -13,11 +13,11 @@
 
 #include <freshet/core/codec.hpp>
 #include <freshet/core/time_text.hpp>
-#include <freshet/pipeline/detail/cold_rows.hpp>
 #include <freshet/pipeline/detail/key_operator.hpp>
 #include <freshet/pipeline/detail/operator_state.hpp>
 #include <freshet/pipeline/detail/pausable_operator.hpp>
 #include <freshet/pipeline/detail/process_function.hpp>
+#include <freshet/pipeline/detail/row_eviction.hpp>
 #include <freshet/pipeline/detail/table_meter.hpp>
 #include <freshet/pipeline/process_context.hpp>
 #include <freshet/state/keyed_state.hpp>
@@ -87,11 +87,7 @@ class process_operator final : public pausable_operator<T, Out> {
     pausable_operator<T, Out>::open(context);
     core_.context = &this->context();
     table_ = keyed_table<key, slot>(spread_over(context.groups));
-    cold_ = context.cold;
-    if (cold_ != nullptr) {
-      budget_ = row_budget(cold_->budget_bytes(), sizeof(key) + sizeof(slot),
-                           &keyed_table<key, slot>::rows_within);
-    }
+    evicting_.open(this->context());
   }
 
   bool used_processing_time() const override { return core_.used_processing_time; }
@@ -100,10 +96,8 @@ class process_operator final : public pausable_operator<T, Out> {
     look_at_rows();
     state_size all = table_meter<key, slot>::of(table_);
     all.bytes += meter_.owned_by(all.entries) + other_bytes();
-    if (cold_ != nullptr) {
-      all.cold = cold_->dropped(this->context().groups);
-      all.entries += all.cold;
-    }
+    all.cold = evicting_.count_cold();
+    all.entries += all.cold;
     return all;
   }
 
@@ -116,10 +110,7 @@ class process_operator final : public pausable_operator<T, Out> {
     to.summary(
         to_bytes(process_summary<shared>{core_.frontier, core_.used_processing_time, shared_}),
         core_.frontier);
-    if (cold_ != nullptr && !to.everything()) {
-      cold_->note_snapshot(this->context().groups);
-      entered_before_ = table_.size() + dropped_;
-    }
+    evicting_.begin_snapshot(table_, to);
     begin_rows(
         table_, to,
         [this, &to](std::uint64_t hash, const key& of, const slot& kept) {
@@ -128,19 +119,13 @@ class process_operator final : public pausable_operator<T, Out> {
           const std::string_view key_bytes = bytes_.key(of);
           const std::string_view value = bytes_.value(kept.state, timers.event, timers.processing);
           to.put(hash, key_bytes, timestamp_max, value);
-          if (cold_ != nullptr) budget_.note_copy(key_bytes.size() + value.size());
+          evicting_.note_copy(key_bytes.size() + value.size());
         },
         [this, &to](std::uint64_t hash, const key& of) { to.erase(hash, bytes_.key(of)); });
   }
   bool continue_snapshot(std::size_t& rows) override { return table_.snapshot_some(rows); }
 
-  void note_durable() override {
-    if (cold_ == nullptr) return;
-    table_.mark_stored();
-    cold_->note_durable(this->context().groups);
-    may_drop_ = true;
-    looked_at_ = 0;
-  }
+  void note_durable() override { evicting_.note_durable(table_); }
 
   void restore(state_reader& from) override {
     auto summaries = read_summaries<process_summary<shared>>(from);
@@ -154,26 +139,30 @@ class process_operator final : public pausable_operator<T, Out> {
     core_.now.processing_time = this->context().task->now();
     // Every instance has received the same control records.
     shared_ = std::move(summaries.front().shared);
-    const bool leaves_out = cold_ != nullptr && from.can_read_back();
+    const bool leaves_out = evicting_.can_leave_out(from);
     from.rows([&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
       absl::StatusOr<key> of = from_bytes<key>(key_bytes);
       if (!of.ok()) from.fail(of.status());
       slot kept{fresh_, {}};
       if (const absl::Status wrong = decode_row(value, kept); !wrong.ok()) from.fail(wrong);
       queue_timers(hash, *of, kept);
-      if (leaves_out && table_.size() >= rows_at_most()) {
-        cold_->note_dropped(hash);
+      if (leaves_out && evicting_.is_full(table_, owned_by_row(), other_bytes())) {
+        evicting_.leave_out(hash);
       } else {
         table_.insert_restored(hash, std::move(*of), std::move(kept));
       }
     });
-    if (leaves_out) {
-      table_.mark_stored();
-      may_drop_ = true;
-    } else if (cold_ != nullptr) {
-      queue_timers_of_cold_rows(from);
-    }
-    entered_before_ = table_.size();
+    // Rows in the newest commit only are not handed over; their timers have to be known.
+    evicting_.end_restore(
+        table_, leaves_out,
+        [&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
+          absl::StatusOr<key> of = from_bytes<key>(key_bytes);
+          if (!of.ok()) from.fail(of.status());
+          if (table_.contains(hash, *of)) return;
+          slot kept{fresh_, {}};
+          if (const absl::Status wrong = decode_row(value, kept); !wrong.ok()) from.fail(wrong);
+          queue_timers(hash, *of, kept);
+        });
     arm();
   }
 
@@ -193,7 +182,7 @@ class process_operator final : public pausable_operator<T, Out> {
       pauses = this->should_pause() ||
                !advance_to(follows_log ? rows.entry_frontiers[next] : core_.frontier);
       if (pauses) break;
-      if (cold_ != nullptr && !has_read_back_) read_back(rows, next);
+      if (evicting_.on() && !has_read_back_) read_back(rows, next);
       std::optional<timestamp> behind;
       if (sparse != rows.behind.end() && sparse->row == next) behind = sparse++->entry_frontier;
       if (far && next + ahead < rows.size()) table_.prefetch(rows.hashes[next + ahead]);
@@ -261,8 +250,6 @@ class process_operator final : public pausable_operator<T, Out> {
   static constexpr std::size_t slice_calls = 4 * batch_rows_max;
   // Where memory is limited.
   static constexpr std::size_t calls_until_room = 256;  ///< Of timers; so many are read together.
-  static constexpr std::size_t dropped_at_once = 4 * batch_rows_max;
-  static constexpr std::size_t looked_at_once = 32 * batch_rows_max;
 
   /// The second input. Its watermark plays no part: control records apply as they arrive.
   class broadcast_inlet final : public inlet<row_of<Broadcast>> {
@@ -314,7 +301,7 @@ class process_operator final : public pausable_operator<T, Out> {
       kept_key of = key_of_record(key_of_, value);
       frame.key = &of;
       slot& kept = *table_.get_or_insert(frame.hash, of, [this] { return slot{fresh_, {}}; }).first;
-      frame.keys_held = table_.size() + cold_held_;
+      frame.keys_held = table_.size() + evicting_.cold();
       frame.timers = &kept.timers;
       context_of context(core_);
       if constexpr (!takes_over) {
@@ -371,7 +358,7 @@ class process_operator final : public pausable_operator<T, Out> {
   void fire(const queued& due, time_domain time, timestamp promised) {
     const bool event = time == time_domain::event_time;
     slot* kept = table_.find(due.hash, due.key);
-    if (kept == nullptr && cold_ != nullptr) kept = read_back(due, event);
+    if (kept == nullptr && evicting_.holds(due.hash)) kept = read_back(due, event);
     if (kept == nullptr || kept->timers == nullptr) return;
     core_.now.event_time = event ? std::max(due.when, core_.frontier) : core_.frontier;
     if (due.kind == timer_kind::cleanup) {
@@ -450,7 +437,7 @@ class process_operator final : public pausable_operator<T, Out> {
     frame.where = {combine_hashes(due.hash + (event ? 0 : 1),
                                   static_cast<std::uint64_t>(due.when.time_since_epoch().count())),
                    this->context().number, 0};
-    frame.keys_held = table_.size() + cold_held_;
+    frame.keys_held = table_.size() + evicting_.cold();
     frame.timers = &kept.timers;
     context_of context(core_);
     try {
@@ -468,7 +455,7 @@ class process_operator final : public pausable_operator<T, Out> {
           kept.timers == nullptr || (kept.timers->event.empty() && kept.timers->processing.empty());
       for_each_keyed_state(kept.state, [&](auto& each) { nothing &= each.holds_nothing(); });
       if (nothing) {
-        if (cold_ != nullptr && table_.is_known(&kept)) cold_->note_erased(hash, bytes_.key(of));
+        if (evicting_.on() && table_.is_known(&kept)) evicting_.note_erased(hash, bytes_.key(of));
         table_.erase(hash, of);
         return;
       }
@@ -535,47 +522,25 @@ class process_operator final : public pausable_operator<T, Out> {
     return owned_bytes(shared_) + bytes_of_queue(core_.event_queue) +
            bytes_of_queue(core_.processing_queue);
   }
-  std::size_t rows_at_most() const {
+  std::uint64_t owned_by_row() const {
     constexpr std::uint64_t some = 1024;
-    return budget_.rows_at_most(meter_.owned_by(some) / some, other_bytes() + erased_bytes_);
+    return meter_.owned_by(some) / some;
   }
 
-  /// Drops rows where there are too many, and asks for a commit where none may be dropped.
   /// \pre nobody holds a pointer to a row.
   void make_room() {
-    if (cold_ == nullptr) return;
+    if (!evicting_.on()) return;
     look_at_rows();
-    erased_bytes_ = cold_->erased_bytes(this->context().groups);
-    cold_->tell_size(other_bytes());
-    cold_held_ = cold_->dropped(this->context().groups);
-    const std::size_t most = rows_at_most();
-    // A little ahead of need, so that it never takes long.
-    const std::size_t wanted = most - most / 16;
-    while (table_.size() > wanted && may_drop_) {
-      const std::size_t gone = table_.evict_some(
-          hand_, looked_at_once, std::min(table_.size() - wanted, dropped_at_once),
-          [this](std::uint64_t hash, const key&, const slot&) { cold_->note_dropped(hash); });
-      cold_held_ += gone;
-      this->context().counters->add(this->context().counters->evicted, gone);
-      dropped_ += gone;
-      if (gone > 0) has_read_back_ = false;
-      looked_at_ = gone > 0 ? 0 : looked_at_ + looked_at_once;
-      // The first time around rows only cease to be recent.
-      if (looked_at_ > 2 * table_.slots() + looked_at_once) may_drop_ = false;
-      if (table_.size() <= most) break;
-    }
-    // Where half of the rows are new since the last snapshot, the next one should be on its way
-    // before the others have gone.
-    const bool urgent = table_.size() > most || erased_bytes_ > cold_->budget_bytes() / 8;
-    const std::uint64_t entered = table_.size() + dropped_;
-    if (urgent || entered > entered_before_ + most / 2) cold_->want_commit(urgent);
+    const bool dropped = evicting_.make_room(table_, owned_by_row(), other_bytes(),
+                                             [](std::uint64_t, const key&, const slot&) {});
+    if (dropped) has_read_back_ = false;
   }
 
   /// Reads the rows of the batch from `first` on that are not in memory.
   void read_back(const batch<T>& rows, std::size_t first) {
     has_read_back_ = true;
     for (std::size_t row = first; row < rows.size(); ++row) {
-      if (!cold_->holds(rows.hashes[row])) continue;
+      if (!evicting_.holds(rows.hashes[row])) continue;
       try {
         const key& of = key_of_record(key_of_, rows.values[row]);
         want(rows.hashes[row], of);
@@ -586,9 +551,9 @@ class process_operator final : public pausable_operator<T, Out> {
     read_wanted();
   }
 
-  /// The row of a timer that is not in memory, or null; reads those of the next timers, too.
+  /// The row of a timer that may be in the newest commit, or null; reads those of the next timers,
+  /// too.
   slot* read_back(const queued& due, bool event) {
-    if (!cold_->holds(due.hash)) return nullptr;
     want(due.hash, due.key);
     read_wanted();
     slot* found = table_.find(due.hash, due.key);
@@ -597,53 +562,33 @@ class process_operator final : public pausable_operator<T, Out> {
     const timestamp now = event ? core_.frontier : core_.now.processing_time;
     (event ? core_.event_queue : core_.processing_queue)
         .look_at_due(now, calls_until_room, [this](const queued& next) {
-          if (cold_->holds(next.hash)) want(next.hash, next.key);
+          if (evicting_.holds(next.hash)) want(next.hash, next.key);
         });
     read_wanted();
     return table_.find(due.hash, due.key);
   }
 
   void want(std::uint64_t hash, const key& of) {
-    if (!table_.contains(hash, of)) cold_->want(wanted_, hash, bytes_.key(of));
+    if (!table_.contains(hash, of)) evicting_.want(hash, bytes_.key(of));
   }
 
   void read_wanted() {
-    if (wanted_.empty()) return;
-    operator_counters& counters = *this->context().counters;
-    counters.add(counters.cold_asked, wanted_.size());
-    cold_->read(wanted_,
-                [&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
-                  absl::StatusOr<key> of = from_bytes<key>(key_bytes);
-                  slot kept{fresh_, {}};
-                  cold_->check_read(of.status());
-                  cold_->check_read(decode_row(value, kept));
-                  for_each_keyed_state(kept.state, [&](const auto& each) {
-                    const timestamp when = each.next_expiry();
-                    if (when == timestamp_max) return;
-                    key_timers& timers = made(kept.timers);
-                    timestamp& armed = timers.cleanup_of(each.rule().time);
-                    armed = std::min(armed, when);
-                    timers.unknown_of(each.rule().time) = true;
-                  });
-                  table_.insert_stored(hash, std::move(*of), std::move(kept));
-                  cold_->note_read_back(hash);
-                  --cold_held_;
-                  counters.add(counters.cold_read, 1);
-                });
-  }
-
-  /// Rows in the newest commit only are not handed over; their timers have to be known.
-  void queue_timers_of_cold_rows(state_reader& from) {
-    cold_->read_all(this->context().groups,
-                    [&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
-                      absl::StatusOr<key> of = from_bytes<key>(key_bytes);
-                      if (!of.ok()) from.fail(of.status());
-                      if (table_.contains(hash, *of)) return;
-                      slot kept{fresh_, {}};
-                      if (const absl::Status wrong = decode_row(value, kept); !wrong.ok())
-                        from.fail(wrong);
-                      queue_timers(hash, *of, kept);
-                    });
+    evicting_.read_wanted(
+        [&](std::uint64_t hash, std::string_view key_bytes, std::string_view value) {
+          absl::StatusOr<key> of = from_bytes<key>(key_bytes);
+          slot kept{fresh_, {}};
+          evicting_.check_read(of.status());
+          evicting_.check_read(decode_row(value, kept));
+          for_each_keyed_state(kept.state, [&](const auto& each) {
+            const timestamp when = each.next_expiry();
+            if (when == timestamp_max) return;
+            key_timers& timers = made(kept.timers);
+            timestamp& armed = timers.cleanup_of(each.rule().time);
+            armed = std::min(armed, when);
+            timers.unknown_of(each.rule().time) = true;
+          });
+          table_.insert_stored(hash, std::move(*of), std::move(kept));
+        });
   }
 
   void arm() { this->context().task->call_at(*this, core_.processing_queue.next()); }
@@ -656,17 +601,8 @@ class process_operator final : public pausable_operator<T, Out> {
   keyed_table<key, slot> table_;
   table_meter<key, slot> meter_;
   row_bytes bytes_;
-  cold_rows* cold_ = nullptr;  ///< Null where memory has no limit; then what follows is not used.
-  row_budget budget_;
-  cold_keys wanted_;
-  std::size_t hand_ = 0;              ///< Of the table's eviction.
-  std::size_t looked_at_ = 0;         ///< So many slots since it found something.
-  bool may_drop_ = false;             ///< Something may be found before the next commit.
-  std::uint64_t dropped_ = 0;         ///< Rows, ever.
-  std::uint64_t entered_before_ = 0;  ///< Rows that had come into memory by the last snapshot.
-  bool has_read_back_ = false;        ///< The keys of the batch at work are in memory.
-  std::uint64_t erased_bytes_ = 0;    ///< What is known of erased keys.
-  std::uint64_t cold_held_ = 0;       ///< Rows that are not in memory.
+  row_eviction<key, slot> evicting_;
+  bool has_read_back_ = false;  ///< The keys of the batch at work are in memory.
   broadcast_inlet broadcast_;
   timestamp before_moment_ = timestamp_min;  ///< What was promised before the current moment.
   std::size_t barriers_ = 0;

@@ -3,7 +3,8 @@
 // Records go into the sample of their epoch as they come, whether the watermark has entered it or
 // not: nothing waits, and no order matters. When the watermark enters a later epoch, the sample's
 // rows go out, with their own event times; until then no more is promised than the epoch's
-// beginning, so that none of them is late below.
+// beginning, so that none of them is late below. A sample that is carried over is merged with that
+// of each epoch that ends, and goes out as a whole, with the event time of the epoch's last moment.
 // Threads: one task. Memory: the samples of the epochs that have begun, at any split.
 #pragma once
 
@@ -31,7 +32,8 @@ template <class T>
 struct ranking_sample_state {
   timestamp watermark = timestamp_min;
   std::map<std::int64_t, ranked_epoch<T>> epochs;  ///< Those that have begun and not ended.
-  BOOST_DESCRIBE_CLASS(ranking_sample_state, (), (watermark, epochs), (), ())
+  ranked_epoch<T> carried;                         ///< Of all that have ended; or empty.
+  BOOST_DESCRIBE_CLASS(ranking_sample_state, (), (watermark, epochs, carried), (), ())
 };
 
 template <class T, class Sampler>
@@ -43,7 +45,7 @@ class ranking_sample_operator final : public pausable_operator<T, sampled<T>> {
         length_(sampler_.epoch_length()) {}
 
   std::optional<state_size> held_state() override {
-    std::size_t records = 0;
+    std::size_t records = state_.carried.size();
     for (const auto& [epoch, sample] : state_.epochs) records += sample.size();
     return state_size{records, sizeof(state_) + owned_bytes(state_)};
   }
@@ -59,7 +61,8 @@ class ranking_sample_operator final : public pausable_operator<T, sampled<T>> {
     auto restored = read_summaries<ranking_sample_state<T>>(from);
     if (restored.size() != 1) from.fail("a sampler has one instance");
     const auto& epochs = restored[0].epochs;
-    if (!std::all_of(epochs.begin(), epochs.end(),
+    if (!restored[0].carried.valid(capacity_) ||
+        !std::all_of(epochs.begin(), epochs.end(),
                      [this](const auto& each) { return each.second.valid(capacity_); })) {
       from.fail("the sampler's state is not possible");
     }
@@ -83,7 +86,7 @@ class ranking_sample_operator final : public pausable_operator<T, sampled<T>> {
                                                               : behind.value_or(rows.times[next]);
         const position& where = rows.positions[next];
         const T& value = rows.values[next];
-        const sample_rank ranked = sampler_.rank(value, where);
+        const sample_rank ranked = sampler_.rank(value, where, rows.times[next]);
         epoch_of(std::max(current, epoch_number(entry, length_)))
             .add(capacity_, ranked, [&]() -> ranked_record<T> {
               return {ranked.rank,      where.sequence, where.split, where.fanout,
@@ -101,8 +104,13 @@ class ranking_sample_operator final : public pausable_operator<T, sampled<T>> {
   bool move_to(timestamp frontier) override {
     if (!send_ended()) return false;
     if (!has_ended(frontier)) return true;
-    ranked_epoch<T> ended = take_first();
-    end(ended);
+    auto [epoch, ended] = take_first();
+    if constexpr (carries) {
+      state_.carried.merge(capacity_, std::move(ended));
+      end(state_.carried, epoch);
+    } else {
+      end(ended, epoch);
+    }
     return send_ended() && !has_ended(frontier);
   }
 
@@ -115,6 +123,8 @@ class ranking_sample_operator final : public pausable_operator<T, sampled<T>> {
   void flush() override {}
 
  private:
+  static constexpr bool carries = carries_sample<Sampler>;
+
   ranked_epoch<T>& epoch_of(std::int64_t epoch) {
     if (last_ == nullptr || epoch != last_epoch_) {
       last_ = &state_.epochs[epoch];
@@ -136,25 +146,42 @@ class ranking_sample_operator final : public pausable_operator<T, sampled<T>> {
     return first != state_.epochs.end() && first->first < epoch_number(frontier, length_);
   }
 
-  ranked_epoch<T> take_first() {
+  std::pair<std::int64_t, ranked_epoch<T>> take_first() {
     const bool joins = holds_first_of_all() && state_.epochs.size() > 1;
-    ranked_epoch<T> first = std::move(state_.epochs.extract(state_.epochs.begin()).mapped());
-    if (!joins) return first;
-    state_.epochs.begin()->second.merge(capacity_, std::move(first));
+    auto first = state_.epochs.extract(state_.epochs.begin());
+    if (!joins) return {first.key(), std::move(first.mapped())};
+    state_.epochs.begin()->second.merge(capacity_, std::move(first.mapped()));
     return take_first();
   }
 
-  /// Makes the rows of an epoch that has ended.
-  void end(ranked_epoch<T>& ended) {
-    ended.for_each([this](ranked_record<T>& record, const ranked_total& total) {
+  /// The event time of a carried sample's rows: the last moment of the epoch that has ended.
+  static timestamp time_of(ranked_epoch<T>& sample, std::int64_t epoch, duration length) {
+    if (epoch != epoch_before_all) return epoch_end(epoch, length) - duration{1};
+    // Nothing had any watermark, so that no time is too early: as late as the records are.
+    timestamp latest = timestamp_min;
+    sample.for_each([&latest](const ranked_record<T>& record, const ranked_total&) {
+      latest = std::max(latest, record.at);
+    });
+    return latest;
+  }
+
+  /// Makes the rows of a sample when `epoch` has ended.
+  void end(ranked_epoch<T>& sample, std::int64_t epoch) {
+    const timestamp carried_at = carries ? time_of(sample, epoch, length_) : timestamp_min;
+    sample.for_each([&](ranked_record<T>& record, const ranked_total& total) {
       try {
-        const sample_decision decision = sampler_.decide(std::as_const(record.value), total);
-        if (record.behind) {
+        const sample_decision decision =
+            sampler_.decide(std::as_const(record.value), record.at, total);
+        if (record.behind && !carries) {
           ended_.behind.push_back({static_cast<std::uint32_t>(ended_.size()), *record.behind});
         }
         ended_.positions.push_back(record.where());
-        ended_.times.push_back(record.at);
-        ended_.values.push_back(make_sampled<T>(sampler_, std::move(record.value), decision));
+        ended_.times.push_back(carries ? carried_at : record.at);
+        if constexpr (carries) {
+          ended_.values.push_back(make_sampled<T>(sampler_, record.value, decision));
+        } else {
+          ended_.values.push_back(make_sampled<T>(sampler_, std::move(record.value), decision));
+        }
       } catch (...) {
         fail_in_user_function(this->context().place, record.where());
       }

@@ -123,9 +123,13 @@ class sample_operator final : public pausable_operator<T, sampled<T>> {
   bool admit(std::int64_t epoch) {
     auto& early = state_.early;
     if (admitted_ == 0) {
-      std::sort(early.begin(), early.end(), [](const auto& a, const auto& b) {
+      const auto before = [](const early_record<T>& a, const early_record<T>& b) {
         return a.epoch != b.epoch ? a.epoch < b.epoch : a.where() < b.where();
-      });
+      };
+      // With one split they nearly always are sorted.
+      if (!std::is_sorted(early.begin(), early.end(), before)) {
+        std::sort(early.begin(), early.end(), before);
+      }
     }
     const std::size_t slice_end = admitted_ + slice_records;
     for (; admitted_ < early.size() && early[admitted_].epoch <= epoch; ++admitted_) {

@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -71,6 +70,16 @@ struct stored_windows {
   std::conditional_t<WithPanes, early_deadlines, no_early_deadlines> early;
   std::vector<open_window<State, WithPanes>> windows;
   BOOST_DESCRIBE_CLASS(stored_windows, (), (early, windows), (), ())
+};
+
+/// When a key is looked at.
+struct armed_deadline {
+  timestamp at = timestamp_max;
+  bool is_set = false;
+  /// There is a deadline for the key, at that time or before: the row was not in memory meanwhile.
+  bool or_before = false;
+
+  void set(timestamp when) { *this = {when, true, false}; }
 };
 
 /// The open windows of one key, ascending by end and begin, those that have fired before the others
@@ -157,7 +166,7 @@ class window_list {
     all_ = std::move(from.windows);
   }
 
-  std::optional<timestamp> armed;  ///< When the key is looked at for what fires and closes.
+  armed_deadline armed;  ///< When the key is looked at for what fires and closes.
   [[no_unique_address]] std::conditional_t<WithPanes, early_deadlines, no_early_deadlines> early;
 
  private:

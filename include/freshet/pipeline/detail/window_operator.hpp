@@ -100,7 +100,8 @@ struct merging_inlet_of<Owner, Kernel> {
 
 /// `Kernel` offers: `row`, `times`, `own`, `emits_early`, `wants_log_order`, `prefetch_pays`,
 /// `prefetch`, `add`, `add_behind`, `fire_until`, `snapshot`, `restore`, and perhaps `partial` and
-/// `merge`; see fixed_window_kernel.hpp and keyed_window_kernel.hpp.
+/// `merge`; and `limit` with what belongs to it, where it can keep to a limit of memory. See
+/// fixed_window_kernel.hpp and keyed_window_kernel.hpp.
 template <class T, class KeyOf, class Kernel>
 class window_operator final : public pausable_operator<T, typename Kernel::row>,
                               public readable_rows<key_of_t<KeyOf, T>, typename Kernel::row> {
@@ -127,6 +128,11 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
   void open(const operator_context& context) override {
     this->runtime_operator::open(context);
     kernel_.own(context.groups);
+    if constexpr (keeps_to_limit) kernel_.limit(this->context());
+  }
+
+  void note_durable() override {
+    if constexpr (keeps_to_limit) kernel_.note_durable();
   }
 
   void read(std::uint64_t hash, const key_of_t<KeyOf, T>& key,
@@ -154,6 +160,10 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
   }
 
   timestamp done() const { return this->watermark(); }
+
+  /// Whether it can drop rows and read them back.
+  static constexpr bool keeps_to_limit =
+      requires(Kernel& kernel, const operator_context& context) { kernel.limit(context); };
 
   std::optional<state_size> held_state() override {
     state_size all = kernel_.held_state();
@@ -193,6 +203,7 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
  protected:
   bool work(const batch<T>& rows, std::size_t& next) override {
     look_at_clock();
+    read_back(rows, next);
     std::uint64_t unassigned = 0;
     auto sparse =
         std::lower_bound(rows.behind.begin(), rows.behind.end(), next,
@@ -286,6 +297,36 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
   /// held record is held with it.
   bool keeps_log_order() const { return this->context().single_split && kernel_.wants_log_order(); }
 
+  /// Where memory is limited: makes room, and reads the keys of the batch from `first` on.
+  void read_back(const batch<T>& rows, std::size_t first) {
+    if constexpr (keeps_to_limit) {
+      if (!kernel_.is_limited()) return;
+      kernel_.make_room();
+      for (std::size_t row = first; row < rows.size(); ++row) {
+        try {
+          kernel_.want(rows.hashes[row], key_of_record(key_of_, rows.values[row]));
+        } catch (...) {
+          fail_in_user_function(this->context().place, rows.positions[row]);
+        }
+      }
+      kernel_.read_wanted();
+    }
+  }
+
+  /// The same for a record that was held, and for some of the others.
+  void read_back(const held_record<T>& record) {
+    if constexpr (keeps_to_limit) {
+      if (!kernel_.is_limited()) return;
+      constexpr std::size_t others = 256;
+      kernel_.want(record.hash, key_of_record(key_of_, record.value));
+      if (kernel_.read_wanted() == 0) return;
+      for (std::size_t i = 0; i < std::min(others, held_.size()); ++i) {
+        kernel_.want(held_[i].hash, key_of_record(key_of_, held_[i].value));
+      }
+      kernel_.read_wanted();
+    }
+  }
+
   void hold(const batch<T>& rows, std::size_t row, timestamp entry_frontier) {
     held_frontier_ = std::max(held_frontier_, entry_frontier);
     const position& where = rows.positions[row];
@@ -341,6 +382,7 @@ class window_operator final : public pausable_operator<T, typename Kernel::row>,
     late_outcome outcome = late_outcome::accepted;
     const order_key order{record.at, record.where()};
     try {
+      read_back(record);
       const auto& key = key_of_record(key_of_, std::as_const(record.value));
       if (record.at >= record.entry_frontier) {
         if (!kernel_.add(record.hash, key, record.value, order, collector_)) {

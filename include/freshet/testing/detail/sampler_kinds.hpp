@@ -9,6 +9,7 @@
 #include <freshet/testing/sampler_check_options.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +26,7 @@ template <class T>
 struct placed_record {
   T value;
   position where;
+  timestamp at;
 };
 
 [[noreturn]] inline void fail_sampler(std::uint64_t seed, const std::string& what) {
@@ -41,7 +43,8 @@ std::vector<placed_record<T>> random_records(std::mt19937_64& random, Make& make
     const auto split = static_cast<std::uint32_t>(random() % 4);
     const auto fanout = static_cast<std::uint32_t>(random() % 2);
     T value = make_value(random);
-    records.push_back({std::move(value), {sequence, split, fanout}});
+    const timestamp at{std::chrono::seconds(1'700'000'000 + static_cast<std::int64_t>(i % 600))};
+    records.push_back({std::move(value), {sequence, split, fanout}, at});
   }
   return records;
 }
@@ -129,18 +132,18 @@ class ranking_case {
 
  private:
   void add(ranked_epoch<T>& to, const placed_record<T>& each) const {
-    const sample_rank ranked = sampler_.rank(each.value, each.where);
+    const sample_rank ranked = sampler_.rank(each.value, each.where, each.at);
     to.add(capacity_, ranked, [&]() -> ranked_record<T> {
       return {ranked.rank, each.where.sequence, each.where.split, each.where.fanout,
-              {},          std::nullopt,        each.value};
+              each.at,     std::nullopt,        each.value};
     });
   }
 
   void check_ranks() const {
     const Sampler copy = sampler_;
     for (auto each = records_.rbegin(); each != records_.rend(); ++each) {
-      const sample_rank first = sampler_.rank(each->value, each->where);
-      const sample_rank again = copy.rank(each->value, each->where);
+      const sample_rank first = sampler_.rank(each->value, each->where, each->at);
+      const sample_rank again = copy.rank(each->value, each->where, each->at);
       if (std::isnan(first.rank)) fail_sampler(seed_, "a rank is NaN");
       if (first.rank != again.rank || first.stratum != again.stratum) {
         fail_sampler(seed_, "a record is ranked differently when it is asked about again");
@@ -153,7 +156,7 @@ class ranking_case {
     if (!whole.valid(capacity_)) fail_sampler(seed_, "the sample of an epoch is not valid");
     double sum = 0;
     whole.for_each([&](const ranked_record<T>& record, const ranked_total& total) {
-      const sample_decision made = sampler_.decide(record.value, total);
+      const sample_decision made = sampler_.decide(record.value, record.at, total);
       if (!(made.probability > 0 && made.probability <= 1)) {
         fail_sampler(seed_,
                      "probability " + std::to_string(made.probability) + " is not in (0, 1]");
@@ -172,7 +175,7 @@ class ranking_case {
   std::string rows_of(ranked_epoch<T>& epoch) const {
     std::string all;
     epoch.for_each([&](const ranked_record<T>& record, const ranked_total& total) {
-      const sample_decision made = sampler_.decide(record.value, total);
+      const sample_decision made = sampler_.decide(record.value, record.at, total);
       all += to_bytes(record) + to_bytes(made.probability) + to_bytes(made.log_odds);
     });
     return all;

@@ -1,4 +1,5 @@
-// The bytes of a file from front to back, decompressed where its name says that it is compressed.
+// The bytes of a file from front to back, decompressed where its name or first bytes say that it is
+// compressed.
 //
 // One thread at a time. Memory: none for plain files, the decompressor's otherwise. Errors are
 // statuses that begin with the `place` given to `open`; no exception leaves.
@@ -17,7 +18,7 @@ class input_file {
  public:
   virtual ~input_file() = default;
 
-  /// Opens `path`; `.gz`, `.bz2`, `.xz`, and `.zst` are decompressed.
+  /// Opens `path`; `.gz`, `.bz2`, `.xz`, and `.zst` are decompressed, and what begins like them.
   /// \param place what error messages begin with, such as `csv::read 'a.csv'`.
   static absl::StatusOr<std::unique_ptr<input_file>> open(const std::string& path,
                                                           const std::string& place);
@@ -26,6 +27,9 @@ class input_file {
   /// \pre    bytes > 0.
   /// \return how many; 0 at the end of the file.
   virtual absl::StatusOr<std::size_t> read(char* out, std::size_t bytes) = 0;
+
+  /// Whether there may be more after a `read` that returned 0: the file may still grow.
+  virtual bool may_grow() const { return false; }
 
   /// Passes over the next `bytes` bytes, or what there is of them.
   /// \return how many were passed over.
