@@ -5,7 +5,7 @@ namespace freshet {
 
 duration delay_before(const retry_policy& policy, std::uint32_t next, std::uint64_t seed) {
   duration whole = policy.delay;
-  for (std::uint32_t i = 2; i < next && whole < policy.delay_max; ++i) {
+  for (std::uint32_t i = 2; i < next && whole > duration::zero() && whole < policy.delay_max; ++i) {
     whole = whole > policy.delay_max / 2 ? policy.delay_max : 2 * whole;
   }
   const auto half = static_cast<std::uint64_t>(whole.count() / 2);

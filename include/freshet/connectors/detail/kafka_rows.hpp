@@ -93,7 +93,7 @@ class topic_reader final : public split_reader<decoded<Decoder>> {
   void add(const message_view& view, batch<decoded<Decoder>>& rows,
            std::vector<dead_letter>& dead) {
     const auto sequence = static_cast<std::uint64_t>(view.offset);
-    absl::StatusOr<decoded<Decoder>> record = decode(view);
+    absl::StatusOr<decoded<Decoder>> record = record_of(view);
     if (record.ok()) {
       rows.values.push_back(*std::move(record));
       rows.positions.push_back({sequence, 0, 0});
@@ -109,7 +109,7 @@ class topic_reader final : public split_reader<decoded<Decoder>> {
                     .record = std::string(view.value.value_or(std::string_view()))});
   }
 
-  absl::StatusOr<decoded<Decoder>> decode(const message_view& view) {
+  absl::StatusOr<decoded<Decoder>> record_of(const message_view& view) {
     if constexpr (message_view_decoder<Decoder>) {
       return decode_(view);
     } else {
