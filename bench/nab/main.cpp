@@ -4,7 +4,8 @@
 // Each series runs through a pipeline of its own: csv::read, event times, detect_anomalies. DIR has
 // combined_windows.json and realKnownCause/*.csv. The detectors have one setting for all series;
 // the threshold on their scores is chosen as the benchmark does for every detector, by its best sum
-// over these series. Prints a table; exits with 1 and a message when a file is missing.
+// over these series. Prints a table; exits with 1 and a
+// message when a file is missing, and with 0 and a message without --data.
 #include "rules.hpp"
 
 #include <freshet/connectors/callback.hpp>
@@ -161,11 +162,17 @@ absl::Status run(const std::string& folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3 || std::string_view(argv[1]) != "--data") {
-    fmt::print(stderr, "usage: nab_score --data DIR, where combined_windows.json is\n");
+  const std::vector<std::string_view> arguments(argv + 1, argv + argc);
+  const auto data = std::find(arguments.begin(), arguments.end(), "--data");
+  if (data == arguments.end()) {
+    fmt::print("nab_score: nothing to score; give --data DIR, where combined_windows.json is\n");
+    return 0;
+  }
+  if (data + 1 == arguments.end()) {
+    fmt::print(stderr, "nab_score: --data has no value; give the folder of the series\n");
     return 2;
   }
-  const absl::Status done = run(argv[2]);
+  const absl::Status done = run(std::string(data[1]));
   if (done.ok()) return 0;
   fmt::print(stderr, "nab_score: {}\n", std::string(done.message()));
   return 1;

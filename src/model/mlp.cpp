@@ -26,6 +26,9 @@ void rectify(std::span<float> sums) {
   for (float& sum : sums) sum = sum < 0 ? 0 : sum;
 }
 
+/// Sums of products of 8 bits must fit 32.
+constexpr std::size_t quantized_inputs_max = 100'000;
+
 constexpr std::size_t rows_at_once = 32;
 /// So many sums stay in registers, in a loop that compilers unroll and vectorise.
 constexpr std::size_t sums_at_once = 16;
@@ -126,14 +129,32 @@ void apply(const quantized_layer& layer, std::size_t rows, std::span<const float
   }
 }
 
+/// Whether the layers hold what they say and fit together. \cost O(layers).
+template <class Layer>
+bool is_whole(const std::vector<Layer>& layers) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const Layer& each = layers[i];
+    bool whole = each.weights.size() == std::size_t{each.inputs} * each.outputs &&
+                 each.bias.size() == each.outputs &&
+                 (i == 0 || each.inputs == layers[i - 1].outputs);
+    if constexpr (requires { each.scales; }) {
+      whole &= each.scales.size() == each.outputs && each.inputs <= quantized_inputs_max;
+    }
+    if (!whole) return false;
+  }
+  return true;
+}
+
 template <class Model>
 void require_sizes(const Model& model, std::span<const float> features, std::span<float> scores) {
   const std::size_t inputs = model.inputs();
   const std::size_t outputs = model.outputs();
   if (inputs > 0 && features.size() % inputs == 0 &&
-      scores.size() == features.size() / inputs * outputs) {
+      scores.size() == features.size() / inputs * outputs && is_whole(model.layers)) {
     return;
   }
+  const std::string wrong = model.check();
+  if (!wrong.empty()) throw std::invalid_argument("predict: " + wrong);
   throw std::invalid_argument(fmt::format(
       "predict: {} features and room for {} scores do not fit a model of {} inputs and {} outputs; "
       "give whole rows and room for each of them",
@@ -215,10 +236,9 @@ mlp linear_model(std::vector<float> weights, float bias, output_link link) {
 std::string quantized_mlp::check() const {
   if (std::string wrong = check_shape(layers); !wrong.empty()) return wrong;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    // Sums of products of 8 bits must fit 32.
-    if (layers[i].inputs > 100'000) {
-      return fmt::format("layer {} has {} inputs, at most 100000 are possible in 8 bits", i,
-                         layers[i].inputs);
+    if (layers[i].inputs > quantized_inputs_max) {
+      return fmt::format("layer {} has {} inputs, at most {} are possible in 8 bits", i,
+                         layers[i].inputs, quantized_inputs_max);
     }
     if (layers[i].scales.size() != layers[i].outputs || !all_finite(layers[i].scales)) {
       return fmt::format("layer {} needs a finite scale for each of its {} outputs", i,

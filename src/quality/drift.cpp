@@ -33,9 +33,15 @@ void push(std::vector<std::vector<adwin_bucket>>& rows, double value, std::size_
 }
 
 void drop_oldest(std::vector<std::vector<adwin_bucket>>& rows, std::size_t buckets) {
-  for (; buckets > 0 && !rows.empty(); --buckets) {
-    rows.back().erase(rows.back().begin());
-    while (!rows.empty() && rows.back().empty()) rows.pop_back();
+  while (!rows.empty()) {
+    if (rows.back().empty()) {
+      rows.pop_back();
+    } else if (buckets > 0) {
+      rows.back().erase(rows.back().begin());
+      --buckets;
+    } else {
+      return;
+    }
   }
 }
 

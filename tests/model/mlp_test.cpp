@@ -157,6 +157,13 @@ TEST_CASE("models and rows that do not fit are refused", "[model][mlp]") {
   CHECK_THROWS_AS(good.predict(std::vector<float>(4), scores), std::invalid_argument);
   CHECK_THROWS_AS(good.predict(std::vector<float>(6), scores), std::invalid_argument);
   CHECK_THROWS_AS(fr::mlp{}.predict({}, {}), std::invalid_argument);
+  // Also what nobody has checked, such as a model from damaged bytes.
+  bad = good;
+  bad.layers[1].weights.pop_back();
+  CHECK_THROWS_AS(bad.predict(std::vector<float>(3), scores), std::invalid_argument);
+  fr::quantized_mlp small = fr::quantize(good);
+  small.layers[0].scales.pop_back();
+  CHECK_THROWS_AS(small.predict(std::vector<float>(3), scores), std::invalid_argument);
 }
 
 TEST_CASE("a model keeps its bits through its bytes", "[model][mlp]") {

@@ -188,6 +188,20 @@ TEMPLATE_TEST_CASE("a detector goes on from its bytes as if nothing had happened
   CHECK(fr::to_bytes(restored) == fr::to_bytes(whole));
 }
 
+TEMPLATE_TEST_CASE("damaged states do no harm", "[quality][anomaly]", fr::zscore, fr::ewma,
+                   fr::triple_z) {
+  // Whatever the detector says then: sanitizers would see what it touches.
+  const TestType how;
+  typename TestType::state whole;
+  for (const double value : normal_values(11, 1300)) (void)how.add(whole, value);
+  std::mt19937_64 random(12);
+  for (int round = 0; round < 100; ++round) {
+    typename TestType::state seen = freshet::test::damaged(whole, random);
+    for (const double value : normal_values(13, 600, 3)) (void)how.add(seen, value);
+    REQUIRE(fr::from_bytes<typename TestType::state>(fr::to_bytes(seen)).ok());
+  }
+}
+
 TEST_CASE("options of anomaly detectors that cannot be meant are named", "[quality][anomaly]") {
   CHECK(fr::zscore{}.check().empty());
   CHECK(fr::ewma{}.check().empty());

@@ -230,6 +230,20 @@ TEMPLATE_TEST_CASE("a constant stream has no drift, and a jump in it is one", "[
   }
 }
 
+TEMPLATE_TEST_CASE("damaged states do no harm", "[quality][drift]", fr::adwin, fr::page_hinkley,
+                   fr::ks_windows, fr::psi_windows) {
+  // Whatever the detector says then: sanitizers would see what it touches.
+  const TestType how;
+  typename TestType::state whole;
+  for (const double value : normal_values(11, 1300)) (void)how.add(whole, value);
+  std::mt19937_64 random(12);
+  for (int round = 0; round < 100; ++round) {
+    typename TestType::state seen = freshet::test::damaged(whole, random);
+    for (const double value : normal_values(13, 600, 3)) (void)how.add(seen, value);
+    REQUIRE(fr::from_bytes<typename TestType::state>(fr::to_bytes(seen)).ok());
+  }
+}
+
 TEST_CASE("options that cannot be meant are named", "[quality][drift]") {
   CHECK(fr::adwin{}.check().empty());
   CHECK(fr::page_hinkley{}.check().empty());
