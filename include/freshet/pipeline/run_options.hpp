@@ -61,7 +61,8 @@ struct checkpoint_options {
 
 /// What state may cost.
 struct state_options {
-  /// Bytes of memory for the state of `process` functions, with the caches and copies that keeping
+  /// Bytes of memory for the state of operators that can keep to it (`process` functions, joins,
+  /// sessions, windows with panes, count windows, upserts), with the caches and copies that keeping
   /// it in a checkpoint directory needs: rows that do not fit are in the newest commit, and are
   /// read when their keys come. 0: no limit. Needs checkpoints; rows of the output are the same.
   /// Other operators with state keep all of it in memory: `run_summary::warnings` names them. What
