@@ -70,8 +70,8 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
-broker.heartbeat.interval.ms=200
-broker.session.timeout.ms=1000
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=4000
 log.segment.bytes=134217728
 END
   printf '%s %s\n' "127.0.0.1:$plain" "127.0.0.1:$sasl" >"$dir/addresses"

@@ -53,12 +53,15 @@ struct to_item {
 int run(const std::string& brokers, const std::string& state, fr::duration every,
         fr::duration pace) {
   const auto to = [&](const std::string& topic) {
-    return kafka::write_options{.brokers = brokers, .transactional_id = "crash." + topic};
+    return kafka::write_options{
+        .brokers = brokers, .transactional_id = "crash." + topic, .connect_within = 1h};
   };
   fr::pipeline p("kafka_crash");
   auto items =
-      p.from("in", kafka::read("in", to_item{pace},
-                               {.brokers = brokers, .group = "crash", .until_end = true})) |
+      p.from("in",
+             kafka::read(
+                 "in", to_item{pace},
+                 {.brokers = brokers, .group = "crash", .until_end = true, .connect_within = 1h})) |
       fr::event_time(&item::at, fr::bounded_disorder(1s));
   items | fr::to("copies", kafka::write(
                                "copies",

@@ -31,7 +31,7 @@ std::string new_topic(const std::string& brokers, int partitions = 2) {
 }
 
 kafka::write_options once(const std::string& brokers, const std::string& topic) {
-  return {.brokers = brokers, .transactional_id = "sink of " + topic};
+  return {.brokers = brokers, .transactional_id = "sink of " + topic, .connect_within = patient};
 }
 
 std::unique_ptr<fr::sink<std::string>> open_sink(const std::string& topic,
@@ -171,7 +171,8 @@ TEST_CASE("kafka::write and kafka::read say what brokers refuse", "[kafka][slow]
   const std::string brokers = broker->brokers();
 
   SECTION("a topic that does not exist") {
-    const auto read = kafka::read("nothing", {.brokers = brokers}).open();
+    const auto read =
+        kafka::read("nothing", {.brokers = brokers, .connect_within = patient}).open();
     CHECK(read.status().code() == absl::StatusCode::kNotFound);
     CHECK_THAT(message_of(read.status()),
                Contains("kafka::read 'nothing'") && Contains("create the topic"));
@@ -180,13 +181,16 @@ TEST_CASE("kafka::write and kafka::read say what brokers refuse", "[kafka][slow]
   }
   SECTION("a partition that does not exist") {
     const std::string topic = new_topic(brokers);
-    const auto read = kafka::read(topic, {.brokers = brokers, .partitions = {1, 2}}).open();
+    const auto read =
+        kafka::read(topic, {.brokers = brokers, .partitions = {1, 2}, .connect_within = patient})
+            .open();
     CHECK(read.status().code() == absl::StatusCode::kNotFound);
   }
   SECTION("a wrong password, and the right one") {
     const std::string topic = new_topic(brokers);
     const auto with_password = [&](const char* password) {
       return kafka::read(topic, {.brokers = broker->guarded(),
+                                 .connect_within = patient,
                                  .config = {{"security.protocol", "SASL_PLAINTEXT"},
                                             {"sasl.mechanism", "PLAIN"},
                                             {"sasl.username", "alice"},
@@ -201,7 +205,9 @@ TEST_CASE("kafka::write and kafka::read say what brokers refuse", "[kafka][slow]
   }
   SECTION("new partitions end the job, and are read by the next") {
     const std::string topic = new_topic(brokers);
-    auto opened = kafka::read(topic, {.brokers = brokers, .discover_every = 10ms}).open();
+    auto opened =
+        kafka::read(topic, {.brokers = brokers, .connect_within = patient, .discover_every = 10ms})
+            .open();
     require_ok(opened.status());
     CHECK((*opened)->splits() == std::vector<std::string>{topic + "/0", topic + "/1"});
     auto reader = (*opened)->open(0, std::nullopt);
@@ -217,7 +223,7 @@ TEST_CASE("kafka::write and kafka::read say what brokers refuse", "[kafka][slow]
       state = (*reader)->read(10, rows, dead);
     }
     CHECK_THAT(message_of(state.status()), Contains("has 3 partitions now, 2 when"));
-    const auto again = kafka::read(topic, {.brokers = brokers}).open();
+    const auto again = kafka::read(topic, {.brokers = brokers, .connect_within = patient}).open();
     require_ok(again.status());
     CHECK((*again)->splits().size() == 3);
     CHECK((*again)->may_gain_splits());

@@ -66,8 +66,10 @@ TEST_CASE("kafka::read keeps the contract of sources", "[kafka][contract]") {
   mock_cluster cluster;
   cluster.create("topic", 3);
   produce(cluster.brokers(), "topic", some_messages());
-  const kafka::read_options options{
-      .brokers = cluster.brokers(), .until_end = true, .config = {{"fetch.wait.max.ms", "5"}}};
+  const kafka::read_options options{.brokers = cluster.brokers(),
+                                    .until_end = true,
+                                    .connect_within = patient,
+                                    .config = {{"fetch.wait.max.ms", "5"}}};
   fr::check_source(kafka::read("topic", options));
   fr::check_source(kafka::read("topic", to_number{}, options));
 }
@@ -94,7 +96,9 @@ TEST_CASE("kafka::read makes dead letters of what its decoder refuses", "[kafka]
   produce(cluster.brokers(), "topic",
           {{.key = {}, .value = "1"}, {.key = "k"}, {.key = {}, .value = "x"}});
   auto source =
-      kafka::read("topic", to_number{}, {.brokers = cluster.brokers(), .until_end = true}).open();
+      kafka::read("topic", to_number{},
+                  {.brokers = cluster.brokers(), .until_end = true, .connect_within = patient})
+          .open();
   require_ok(source.status());
   auto reader = (*source)->open(0, std::nullopt);
   require_ok(reader.status());
@@ -119,7 +123,9 @@ TEST_CASE("kafka::read wakes an idle split, and notes offsets for the group", "[
   cluster.create("topic", 1);
   produce(cluster.brokers(), "topic", numbered(1, 3));
   auto source =
-      kafka::read("topic", to_number{}, {.brokers = cluster.brokers(), .group = "watchers"}).open();
+      kafka::read("topic", to_number{},
+                  {.brokers = cluster.brokers(), .group = "watchers", .connect_within = patient})
+          .open();
   require_ok(source.status());
   CHECK(!(*source)->bounded());
   auto reader = (*source)->open(0, std::nullopt);
@@ -151,6 +157,7 @@ TEST_CASE("kafka::read waits for a broker that vanishes, and loses nothing", "[k
   auto source =
       kafka::read("topic", to_number{},
                   {.brokers = cluster.brokers(),
+                   .connect_within = patient,
                    .config = {{"reconnect.backoff.ms", "10"}, {"reconnect.backoff.max.ms", "50"}},
                    .health = health})
           .open();
@@ -171,8 +178,10 @@ TEST_CASE("kafka::read begins where it is told", "[kafka]") {
   mock_cluster cluster;
   cluster.create("topic", 2);
   produce(cluster.brokers(), "topic", numbered(1, 5));
-  kafka::read_options options{
-      .brokers = cluster.brokers(), .start = kafka::start_at::latest, .until_end = false};
+  kafka::read_options options{.brokers = cluster.brokers(),
+                              .start = kafka::start_at::latest,
+                              .until_end = false,
+                              .connect_within = patient};
 
   SECTION("at the latest message in a first run") {
     auto source = kafka::read("topic", to_number{}, options).open();
@@ -236,7 +245,9 @@ TEST_CASE("kafka::read says what its options, its brokers and its decoder do wro
     throw std::runtime_error("a bug");
   };
   auto source =
-      kafka::read("topic", throws, {.brokers = cluster.brokers(), .until_end = true}).open();
+      kafka::read("topic", throws,
+                  {.brokers = cluster.brokers(), .until_end = true, .connect_within = patient})
+          .open();
   auto reader = (*source)->open(0, std::nullopt);
   require_ok(reader.status());
   fr::batch<int> rows;
@@ -258,7 +269,8 @@ TEST_CASE("kafka::write that delivers at least once keeps the contract of sinks"
                 [&cluster, topic, encode] {
                   return kafka::write(topic, encode,
                                       {.brokers = cluster.brokers(),
-                                       .guarantee = kafka::delivery::at_least_once})
+                                       .guarantee = kafka::delivery::at_least_once,
+                                       .connect_within = patient})
                       .open<int>({});
                 },
             .published =
@@ -280,7 +292,8 @@ TEST_CASE("kafka::write names the row whose message is too large", "[kafka]") {
   auto sink = *kafka::write("topic", encode,
                             {.brokers = cluster.brokers(),
                              .guarantee = kafka::delivery::at_least_once,
-                             .message_bytes_max = 1000})
+                             .message_bytes_max = 1000,
+                             .connect_within = patient})
                    .open<int>({});
   require_ok(sink->start(std::nullopt));
   fr::batch<int> rows;

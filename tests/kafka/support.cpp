@@ -206,8 +206,10 @@ std::vector<kafka::message> messages_of(const std::string& brokers, const std::s
   // right now is read, but all up to the ends of the partitions, open transactions included.
   rd_kafka_t* client = new_client(RD_KAFKA_CONSUMER, brokers,
                                   {{"group.id", "none"}, {"isolation.level", "read_uncommitted"}});
-  auto opened =
-      kafka::read(topic, {.brokers = brokers, .config = {{"fetch.wait.max.ms", "5"}}}).open();
+  auto opened = kafka::read(topic, {.brokers = brokers,
+                                    .connect_within = patient,
+                                    .config = {{"fetch.wait.max.ms", "5"}}})
+                    .open();
   require_ok(opened.status());
   std::vector<kafka::message> all;
   for (std::size_t split = 0; split < (*opened)->splits().size(); ++split) {

@@ -76,6 +76,9 @@ void produce(const std::string& brokers, const std::string& topic,
 std::vector<kafka::message> messages_of(const std::string& brokers, const std::string& topic);
 std::vector<std::string> values_of(const std::string& brokers, const std::string& topic);
 
+/// For slow machines: how long brokers may take to answer.
+inline constexpr duration patient = std::chrono::hours(1);
+
 /// What the group has committed for the partition; -1001 when nothing.
 std::int64_t committed_offset(const std::string& brokers, const std::string& group,
                               const std::string& topic, int partition);
