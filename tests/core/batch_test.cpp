@@ -87,7 +87,57 @@ void check_append_rows(std::uint64_t seed) {
   REQUIRE(same(moved, wanted));
 }
 
+/// `keep_rows` against `append_row` for every row that is kept. Batches are of several lengths of
+/// what it works at in one go; some keep all rows, none, or those at one end.
+template <class T>
+void check_keep_rows(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  fr::batch<T> from = random_batch<T>(random, random() % 700, static_cast<unsigned>(random() % 16));
+  std::vector<bool> keeps(from.size());
+  const std::uint64_t how = random() % 6;
+  for (std::size_t row = 0; row < keeps.size(); ++row) {
+    keeps[row] = how == 0   ? false
+                 : how == 1 ? true
+                 : how == 2 ? row < keeps.size() / 2
+                 : how == 3 ? row >= keeps.size() / 2
+                            : random() % how != 0;
+  }
+  fr::batch<T> wanted;
+  std::size_t cursor = 0;
+  for (std::size_t row = 0; row < keeps.size(); ++row) {
+    if (keeps[row]) wanted.append_row(from, row, from.values[row], cursor);
+  }
+  from.keep_rows([&](std::size_t row) { return keeps[row]; });
+  INFO("seed " << seed);
+  REQUIRE(same(from, wanted));
+}
+
 }  // namespace
+
+TEST_CASE("keep_rows leaves what append_row gives of each row kept", "[core][batch]") {
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    check_keep_rows<std::uint64_t>(seed);
+    check_keep_rows<std::string>(seed);
+  }
+}
+
+TEST_CASE("keep_rows that throws leaves the row it was at, and those after it", "[core][batch]") {
+  std::mt19937_64 random(1);
+  for (const std::size_t at : {0U, 1U, 255U, 256U, 300U, 699U}) {
+    fr::batch<std::string> rows = random_batch<std::string>(random, 700, 3);
+    const fr::batch<std::string> before = rows;
+    const auto keep = [at](std::size_t row) {
+      if (row == at) throw 1;
+      return row % 2 == 0;
+    };
+    REQUIRE_THROWS_AS(rows.keep_rows(keep), int);
+    REQUIRE(rows.size() == before.size());
+    for (std::size_t row = at; row < rows.size(); ++row) {
+      REQUIRE(rows.values[row] == before.values[row]);
+      REQUIRE(rows.positions[row] == before.positions[row]);
+    }
+  }
+}
 
 TEST_CASE("append_rows gives what append_row gives row by row", "[core][batch]") {
   for (std::uint64_t seed = 0; seed < 1'000; ++seed) {

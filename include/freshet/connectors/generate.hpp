@@ -68,10 +68,7 @@ class generate_source final
                                     std::vector<dead_letter>&) override {
       std::uint64_t end = next_ + std::min<std::uint64_t>(limit, options_.count - next_);
       if (options_.rate_per_second > 0) end = std::min(end, due());
-      for (; next_ < end; ++next_) {
-        rows.values.push_back(std::invoke(f_, next_));
-        rows.positions.push_back({next_, 0, 0});
-      }
+      append(rows, end);
       if (next_ == options_.count) return read_state::end;
       return options_.rate_per_second > 0 && next_ == due() ? read_state::idle : read_state::more;
     }
@@ -89,6 +86,30 @@ class generate_source final
     }
 
    private:
+    /// The records before number `end`. Those that can be made in their place are.
+    void append(batch<row>& rows, std::uint64_t end) {
+      if constexpr (std::is_trivially_copyable_v<row> && std::is_default_constructible_v<row>) {
+        const std::size_t first = rows.size();
+        const std::uint64_t begin = next_;
+        const auto count = static_cast<std::size_t>(end - begin);
+        rows.values.resize(first + count);
+        rows.positions.resize(first + count);
+        for (std::size_t i = 0; i < count; ++i) rows.positions[first + i] = {begin + i, 0, 0};
+        try {
+          for (; next_ < end; ++next_)
+            rows.values[first + (next_ - begin)] = std::invoke(f_, next_);
+        } catch (...) {
+          rows.values.resize(first + (next_ - begin));
+          rows.positions.resize(first + (next_ - begin));
+          throw;
+        }
+      } else {
+        for (; next_ < end; ++next_) {
+          rows.values.push_back(std::invoke(f_, next_));
+          rows.positions.push_back({next_, 0, 0});
+        }
+      }
+    }
     /// The counter up to which records may be out by now.
     std::uint64_t due() const {
       const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - started_;

@@ -9,6 +9,7 @@
 #include <freshet/core/time.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -95,22 +96,32 @@ struct batch {
     append_values(rows, [&from](std::uint32_t row) -> const T& { return from.values[row]; });
   }
 
-  /// Keeps the rows for which `keep(row)` is true, in order and in place.
+  /// Keeps the rows for which `keep(row)` is true, in order and in place. When `keep` throws, rows
+  /// from its row on are where they were.
   template <class Keep>
   void keep_rows(Keep&& keep) {
+    // Some rows at a time are chosen first, without a branch, and then moved column by column.
+    constexpr std::size_t chunk = 256;
+    std::array<std::uint32_t, chunk> chosen;
     std::size_t kept = 0;
     std::size_t behind_kept = 0;
     std::size_t cursor = 0;
-    for (std::size_t row = 0; row < size(); ++row) {
-      const bool is_behind = cursor < behind.size() && behind[cursor].row == row;
-      const std::size_t sparse = cursor;
-      if (is_behind) ++cursor;
-      if (!keep(row)) continue;
-      if (is_behind) {
-        behind[behind_kept++] = {static_cast<std::uint32_t>(kept), behind[sparse].entry_frontier};
+    for (std::size_t begin = 0; begin < size(); begin += chunk) {
+      const std::size_t end = std::min(begin + chunk, size());
+      std::size_t count = 0;
+      for (std::size_t row = begin; row < end; ++row) {
+        chosen[count] = static_cast<std::uint32_t>(row);
+        count += keep(row) ? 1U : 0U;
       }
-      if (kept != row) move_row(row, kept);
-      ++kept;
+      const std::span<const std::uint32_t> rows(chosen.data(), count);
+      for (; cursor < behind.size() && behind[cursor].row < end; ++cursor) {
+        const auto found = std::lower_bound(rows.begin(), rows.end(), behind[cursor].row);
+        if (found == rows.end() || *found != behind[cursor].row) continue;
+        const auto place = kept + static_cast<std::size_t>(found - rows.begin());
+        behind[behind_kept++] = {static_cast<std::uint32_t>(place), behind[cursor].entry_frontier};
+      }
+      move_rows(rows, kept);
+      kept += count;
     }
     truncate(kept);
     behind.resize(behind_kept);
@@ -170,12 +181,25 @@ struct batch {
     }
   }
 
-  void move_row(std::size_t from, std::size_t to) {
-    values[to] = std::move(values[from]);
-    positions[to] = positions[from];
-    if (!times.empty()) times[to] = times[from];
-    if (!hashes.empty()) hashes[to] = hashes[from];
-    if (!entry_frontiers.empty()) entry_frontiers[to] = entry_frontiers[from];
+  /// Moves the rows `rows`, ascending, to `to` and on; none of them to a later place.
+  void move_rows(std::span<const std::uint32_t> rows, std::size_t to) {
+    if (rows.empty() || rows.back() == to + rows.size() - 1) return;  // They are there.
+    move_cells(values, rows, to);
+    move_cells(positions, rows, to);
+    move_cells(times, rows, to);
+    move_cells(hashes, rows, to);
+    move_cells(entry_frontiers, rows, to);
+  }
+
+  template <class C>
+  static void move_cells(std::vector<C>& column, std::span<const std::uint32_t> rows,
+                         std::size_t to) {
+    if (column.empty()) return;
+    for (const std::uint32_t row : rows) {
+      // What has a destructor may not survive being moved to itself.
+      if (std::is_trivially_copyable_v<C> || row != to) column[to] = std::move(column[row]);
+      ++to;
+    }
   }
 
   void truncate(std::size_t rows) {

@@ -36,7 +36,13 @@ class map_operator final : public unary_operator<T, Out> {
 
   void consume(batch<T>& rows) override {
     // What is not wanted any more may be moved into the row.
-    if constexpr (takes_over) {
+    if constexpr (stays_in_place) {
+      this->count_in(rows);
+      transform_in_place(rows);
+      this->count_out(rows);
+      this->out().emit(rows);
+      return;
+    } else if constexpr (takes_over) {
       transform(rows, [](T& record) -> T&& { return std::move(record); });
     } else {
       transform(rows, [](const T& record) -> const T& { return record; });
@@ -57,6 +63,25 @@ class map_operator final : public unary_operator<T, Out> {
     }
     return false;
   }();
+
+  /// The batch goes on as it is, with other values.
+  static constexpr bool stays_in_place = std::is_same_v<T, Out> && std::is_move_assignable_v<T>;
+
+  void transform_in_place(batch<T>& rows) {
+    std::size_t row = 0;
+    try {
+      for (; row < rows.size(); ++row) {
+        T& record = rows.values[row];
+        if constexpr (takes_over) {
+          record = T(std::invoke(f_, std::move(record)));
+        } else {
+          record = T(std::invoke(f_, std::as_const(record)));
+        }
+      }
+    } catch (...) {
+      fail_in_user_function(this->context().place, rows.positions[row]);
+    }
+  }
 
   template <class Rows, class Given>
   void transform(Rows& rows, Given given) {
