@@ -151,10 +151,10 @@ absl::Status run(const std::string& folder) {
     if (done.ok()) done = print_scores(folder, *windows, name, detector);
   };
   print("zscore, every score above 2", fr::zscore{.window = 500, .alarm = every});
-  print("ewma, every score above 2", fr::ewma{.half_life = 100, .alarm = every});
+  print("ewma_zscore, every score above 2", fr::ewma_zscore{.half_life = 100, .alarm = every});
   print("triple_z, every score above 2", fr::triple_z{.alarm = every});
   print("zscore, flags above 5 held 300", fr::zscore{.window = 500, .alarm = held});
-  print("ewma, flags above 5 held 300", fr::ewma{.half_life = 100, .alarm = held});
+  print("ewma_zscore, flags above 5 held 300", fr::ewma_zscore{.half_life = 100, .alarm = held});
   print("triple_z, flags above 5 held 300", fr::triple_z{.alarm = held});
   return done;
 }

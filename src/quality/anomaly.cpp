@@ -133,7 +133,7 @@ void decayed_moments::add(double value, double half_life) {
   variance = (1 - weight) * (variance + weight * distance * distance);
 }
 
-judged ewma::add(state& seen, double value) const {
+judged ewma_zscore::add(state& seen, double value) const {
   decayed_moments& known = seen.known;
   const double deviation = std::sqrt(known.variance);
   if (!detail::is_measurable(value)) return not_measurable(known.mean, deviation);
@@ -148,13 +148,13 @@ judged ewma::add(state& seen, double value) const {
   return found;
 }
 
-std::string ewma::check() const {
+std::string ewma_zscore::check() const {
   if (std::string wrong = check_half_life(half_life); !wrong.empty()) return wrong;
   return check_alarm(alarm);
 }
 
-std::string ewma::describe() const {
-  return fmt::format("ewma {} {}", half_life, alarm_text(alarm));
+std::string ewma_zscore::describe() const {
+  return fmt::format("ewma_zscore {} {}", half_life, alarm_text(alarm));
 }
 
 judged triple_z::add(state& seen, double value) const {

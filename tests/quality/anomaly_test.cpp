@@ -91,7 +91,7 @@ TEST_CASE("weights halve every half-life", "[quality][anomaly]") {
 }
 
 TEMPLATE_TEST_CASE("normal values are hardly ever flagged, and an outlier of ten deviations always",
-                   "[quality][anomaly]", fr::zscore, fr::ewma, fr::triple_z) {
+                   "[quality][anomaly]", fr::zscore, fr::ewma_zscore, fr::triple_z) {
   std::size_t flags = 0;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     std::vector<double> values = normal_values(seed, 10'000, -4, 0.01);
@@ -106,7 +106,7 @@ TEMPLATE_TEST_CASE("normal values are hardly ever flagged, and an outlier of ten
 }
 
 TEMPLATE_TEST_CASE("an outlier is not learned, and a new level is", "[quality][anomaly]",
-                   fr::zscore, fr::ewma, fr::triple_z) {
+                   fr::zscore, fr::ewma_zscore, fr::triple_z) {
   const TestType how;
   typename TestType::state seen;
   for (const double value : normal_values(3, 2000)) (void)how.add(seen, value);
@@ -122,7 +122,7 @@ TEMPLATE_TEST_CASE("an outlier is not learned, and a new level is", "[quality][a
 TEST_CASE("after a flag no value is flagged for as long as it holds", "[quality][anomaly]") {
   std::vector<double> values = normal_values(5, 1000);
   for (std::size_t i = 500; i < 520; ++i) values[i] = 100 + static_cast<double>(i % 2) * 1e5;
-  fr::ewma how;
+  fr::ewma_zscore how;
   how.alarm.hold = 7;
   CHECK(flags_in(how, values).front() == 500);
   const auto flags = flags_in(how, values);
@@ -144,7 +144,7 @@ TEST_CASE("triple_z flags what as many baselines as asked find unusual", "[quali
 }
 
 TEMPLATE_TEST_CASE("values that are no measurements are flagged and never learned",
-                   "[quality][anomaly]", fr::zscore, fr::ewma, fr::triple_z) {
+                   "[quality][anomaly]", fr::zscore, fr::ewma_zscore, fr::triple_z) {
   TestType how;
   how.alarm.hold = 20;
   typename TestType::state seen;
@@ -161,7 +161,7 @@ TEMPLATE_TEST_CASE("values that are no measurements are flagged and never learne
 }
 
 TEMPLATE_TEST_CASE("what never varied has no deviation, and any other value the highest score",
-                   "[quality][anomaly]", fr::zscore, fr::ewma, fr::triple_z) {
+                   "[quality][anomaly]", fr::zscore, fr::ewma_zscore, fr::triple_z) {
   const TestType how;
   typename TestType::state seen;
   for (int i = 0; i < 1000; ++i) REQUIRE(how.add(seen, 0.1).score == 0);
@@ -170,7 +170,7 @@ TEMPLATE_TEST_CASE("what never varied has no deviation, and any other value the 
 }
 
 TEMPLATE_TEST_CASE("a detector goes on from its bytes as if nothing had happened",
-                   "[quality][anomaly]", fr::zscore, fr::ewma, fr::triple_z) {
+                   "[quality][anomaly]", fr::zscore, fr::ewma_zscore, fr::triple_z) {
   TestType how;
   how.alarm.threshold = 2;
   how.alarm.hold = 3;
@@ -188,7 +188,7 @@ TEMPLATE_TEST_CASE("a detector goes on from its bytes as if nothing had happened
   CHECK(fr::to_bytes(restored) == fr::to_bytes(whole));
 }
 
-TEMPLATE_TEST_CASE("damaged states do no harm", "[quality][anomaly]", fr::zscore, fr::ewma,
+TEMPLATE_TEST_CASE("damaged states do no harm", "[quality][anomaly]", fr::zscore, fr::ewma_zscore,
                    fr::triple_z) {
   // Whatever the detector says then: sanitizers would see what it touches.
   const TestType how;
@@ -204,14 +204,16 @@ TEMPLATE_TEST_CASE("damaged states do no harm", "[quality][anomaly]", fr::zscore
 
 TEST_CASE("options of anomaly detectors that cannot be meant are named", "[quality][anomaly]") {
   CHECK(fr::zscore{}.check().empty());
-  CHECK(fr::ewma{}.check().empty());
+  CHECK(fr::ewma_zscore{}.check().empty());
   CHECK(fr::triple_z{}.check().empty());
-  CHECK(fr::ewma{.half_life = 0}.check() ==
+  CHECK(fr::ewma_zscore{.half_life = 0}.check() ==
         "half-life 0 is not positive; give a number of values such as 100");
   CHECK(!fr::zscore{.window = 1}.check().empty());
   CHECK(!fr::zscore{.window = 10}.check().empty());  // Less than the warm-up.
-  CHECK(!fr::ewma{.alarm = {.threshold = std::nan(""), .warm_up = 50, .hold = 0}}.check().empty());
-  CHECK(!fr::ewma{.alarm = {.threshold = 5, .warm_up = 1, .hold = 0}}.check().empty());
+  CHECK(!fr::ewma_zscore{.alarm = {.threshold = std::nan(""), .warm_up = 50, .hold = 0}}
+             .check()
+             .empty());
+  CHECK(!fr::ewma_zscore{.alarm = {.threshold = 5, .warm_up = 1, .hold = 0}}.check().empty());
   CHECK(!fr::triple_z{.agree = 0}.check().empty());
   CHECK(!fr::triple_z{.agree = 4}.check().empty());
   CHECK(!fr::triple_z{.half_lives = {1, 2, -1}}.check().empty());

@@ -48,7 +48,8 @@ reading_splits random_readings(std::uint64_t seed, std::size_t count) {
 }
 
 const fr::adwin adwin_used{.delta = 0.01, .check_every = 4};
-const fr::ewma ewma_used{.half_life = 50, .alarm = {.threshold = 3, .warm_up = 20, .hold = 2}};
+const fr::ewma_zscore ewma_used{.half_life = 50,
+                                .alarm = {.threshold = 3, .warm_up = 20, .hold = 2}};
 const fr::scaling_options scaling_used{.half_life = 100, .limit = 4, .warm_up = 10};
 
 constexpr const char* output_names[] = {"drifts",   "all drifts", "scores", "clean",
@@ -107,7 +108,7 @@ outputs wanted_of(const reading_splits& log) {
   std::stable_sort(all.begin(), all.end(),
                    [](const reading& a, const reading& b) { return a.at < b.at; });
   outputs rows;
-  std::map<std::string, std::tuple<fr::adwin::state, fr::ewma::state, fr::feature_scale,
+  std::map<std::string, std::tuple<fr::adwin::state, fr::ewma_zscore::state, fr::feature_scale,
                                    fr::feature_scale, fr::feature_scale>>
       known;
   fr::adwin::state together;

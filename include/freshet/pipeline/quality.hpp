@@ -1,7 +1,7 @@
 // Watching the numbers of a stream: drift, anomalies, outliers and the scale of features.
 //
 //     readings | key_by(&reading::sensor) | detect_drift("drift", adwin{}, &reading::value)
-//              | key_by(&reading::sensor) | detect_anomalies("odd", ewma{}, &reading::value)
+//              | key_by(&reading::sensor) | detect_anomalies("odd", ewma_zscore{}, &reading::value)
 //     payments | clip_outliers("clip", {}, &payment::amount) | standardize("scale", {}, ...)
 //
 // All four are `process` with a function of ours. On a keyed stream each key is watched by itself;
@@ -282,7 +282,7 @@ auto detect_drift(std::string name, Detector detector, P projection) {
   };
 }
 
-/// Each record with the score that `detector` (`zscore`, `ewma`, `triple_z`, or one's own
+/// Each record with the score that `detector` (`zscore`, `ewma_zscore`, `triple_z`, or one's own
 /// `anomaly_detector`) gives the number that `projection` reads from it. The flagged ones are a
 /// `filter` away: `all | filter(&scored<reading>::flagged)`. `name` identifies its state.
 /// \return a stream of `scored<record>`, in the order of arrival. Throws as `detect_drift`.

@@ -1,12 +1,12 @@
 // Anomaly detectors: they judge each value against those before it.
 //
-//     ewma how{.half_life = 100};                  // A description: options only.
-//     ewma::state seen;                            // What it knows; checkpointable.
-//     const judged found = how.add(seen, value);   // found.score, found.flagged, found.expected
+//     ewma_zscore how{.half_life = 100};          // A description: options only.
+//     ewma_zscore::state seen;                    // What it knows; checkpointable.
+//     const judged found = how.add(seen, value);  // found.score, found.flagged, found.expected
 //
-//   zscore     the mean and the deviation of the last so many values, which all count alike
-//   ewma       the same with weights that halve every so many values: in 40 bytes
-//   triple_z   three ewma of different half-lives, of which so many have to agree
+//   zscore       the mean and the deviation of the last so many values, which all count alike
+//   ewma_zscore  the same with weights that halve every so many values: in 40 bytes
+//   triple_z     three ewma_zscore of different half-lives, of which so many have to agree
 //
 // A value is judged first and learned afterwards, at most `threshold` deviations from the mean: an
 // outlier is not taken for normal, and a new level is, after a while. Values that are NaN, infinite
@@ -93,17 +93,17 @@ struct decayed_moments {
 };
 BOOST_DESCRIBE_STRUCT(decayed_moments, (), (count, mean, variance))
 
-struct ewma_state {
+struct ewma_zscore_state {
   decayed_moments known = {};
   std::uint32_t held = 0;
 };
-BOOST_DESCRIBE_STRUCT(ewma_state, (), (known, held))
+BOOST_DESCRIBE_STRUCT(ewma_zscore_state, (), (known, held))
 
 /// The distance from an exponentially weighted mean, in the deviation with the same weights.
 /// \source Roberts, "Control chart tests based on geometric moving averages", Technometrics 1,
 ///         1959; for the variance West, "Updating mean and variance estimates", CACM 22, 1979.
-struct ewma {
-  using state = ewma_state;
+struct ewma_zscore {
+  using state = ewma_zscore_state;
 
   double half_life = 100;  ///< In values, > 0: after so many a value counts half.
   alarm_options alarm = {};
@@ -119,9 +119,9 @@ struct triple_z_state {
 };
 BOOST_DESCRIBE_STRUCT(triple_z_state, (), (known, held))
 
-/// Three `ewma` at once: what is far away for a short memory need not be for a long one, as with
-/// every night, and the other way round, as with a trend. The score is the `agree`-th largest of
-/// the three; `expected` and `deviation` are those of the baseline that it comes from.
+/// Three `ewma_zscore` at once: what is far away for a short memory need not be for a long one, as
+/// with every night, and the other way round, as with a trend. The score is the `agree`-th largest
+/// of the three; `expected` and `deviation` are those of the baseline that it comes from.
 struct triple_z {
   using state = triple_z_state;
 

@@ -44,12 +44,11 @@ void check_backend(const backend_opener& open, std::uint64_t seed = 1, int round
 #include <utility>
 #include <vector>
 
-namespace freshet::testing {
-namespace detail {
+namespace freshet::detail {
 
 class backend_check {
  public:
-  backend_check(const backend_opener& open, std::uint64_t seed)
+  backend_check(const testing::backend_opener& open, std::uint64_t seed)
       : open_(open), seed_(seed), random_(seed) {}
 
   void run(int rounds) {
@@ -259,7 +258,7 @@ class backend_check {
     check_manifest(*backend);
   }
 
-  const backend_opener& open_;
+  const testing::backend_opener& open_;
   std::uint64_t seed_;
   std::mt19937_64 random_;
   rows expected_;
@@ -268,7 +267,9 @@ class backend_check {
   timestamp frontier_{duration{-50}};
 };
 
-}  // namespace detail
+}  // namespace freshet::detail
+
+namespace freshet::testing {
 
 inline void check_backend(const backend_opener& open, std::uint64_t seed, int rounds) {
   detail::backend_check(open, seed).run(rounds);
