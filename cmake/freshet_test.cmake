@@ -35,7 +35,7 @@ set(freshet_threaded_folders async runtime simulation)
 # that may make different: the folders below deal with raw bytes, processes, or programs, or run
 # pipelines by the thousand. The others are two thirds of what there is to compile.
 set(freshet_optimiser_folders
-  architecture core crash csv_windows golden nexmark simulation sketch state suite tools)
+  architecture core crash csv_windows golden kafka nexmark simulation sketch state suite tools)
 
 function(freshet_save_compile_time target folder)
   if(NOT folder IN_LIST freshet_optimised_folders)

@@ -21,15 +21,18 @@ fail() { printf 'broker.sh: %s\n' "$*" >&2; exit 1; }
 # Another process may be downloading at the same time: whole folders are moved into place.
 provide_jars() {
   [[ -e "$jars/complete" ]] && return
+  [[ -z $(find "$jars.absent" -mmin -60 2>/dev/null) ]] ||
+    skip "the jars of Kafka could not be downloaded within the last hour; remove $jars.absent to try again"
   command -v mvn >/dev/null || skip "Maven is not installed; install the package maven"
   local partial="$jars.$$"
   mkdir -p "$partial"
-  if ! timeout 300 mvn -q -B -f "$here/pom.xml" \
+  if ! timeout 120 mvn -q -B -f "$here/pom.xml" \
       org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies \
       -DoutputDirectory="$partial" -DincludeScope=runtime >"$partial/maven.log" 2>&1; then
     local reason
     reason=$(grep -m 1 ERROR "$partial/maven.log" || echo "see to the network")
     rm -rf "$partial"
+    touch "$jars.absent"
     skip "the jars of Kafka cannot be downloaded ($reason)"
   fi
   touch "$partial/complete"
@@ -113,9 +116,9 @@ start() {
       configure "$(free_port)" "$(free_port)" "$(free_port)"
       rm -rf "$dir/data"
       (run_java kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qg \
-        -c "$dir/server.properties" >>"$dir/log" 2>&1) || fail "its folder cannot be formatted; see $dir/log"
+        -c "$dir/server.properties" >>"$dir/log" 2>&1) || skip "its folder cannot be formatted; see $dir/log"
       start_once && break
-      [[ $attempt -lt 5 ]] || fail "the broker does not start; see $dir/log"
+      [[ $attempt -lt 5 ]] || skip "the broker does not start; see $dir/log"
     done
   fi
   cat "$dir/addresses"

@@ -115,6 +115,10 @@ real_broker* real_broker::get() {
 }
 
 bool real_broker::start(std::string& reason) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  reason = "its tests are for builds without sanitizers, which they would take minutes with";
+  return false;
+#endif
   int exit_code = 0;
   const std::string errors = folder_ / "errors";
   const std::string line = first_line_of(script() + " start " + (folder_ / "broker") + " " +
