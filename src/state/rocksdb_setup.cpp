@@ -8,11 +8,6 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
-#if defined(__linux__)
-#include <sys/resource.h>
-#include <unistd.h>
-#endif
-
 #include <algorithm>
 #include <charconv>
 #include <cstdarg>
@@ -28,22 +23,6 @@ class silent_logger final : public rocksdb::Logger {
   using rocksdb::Logger::Logv;
   void Logv(const char*, std::va_list) override {}
 };
-
-// Merging files may take its time. Tasks may not: where all processors are busy, each of them would
-// be kept waiting for whole slices of the scheduler. For the calling thread, which stays as it is
-// from then on.
-void give_way() {
-  static thread_local bool gives_way = false;
-  if (std::exchange(gives_way, true)) return;
-#if defined(__linux__)
-  constexpr int lower = 10;
-  constexpr int lowest = 19;
-  const auto self = static_cast<id_t>(::gettid());
-  const int now = ::getpriority(PRIO_PROCESS, self);
-  // A refusal only costs pauses.
-  static_cast<void>(::setpriority(PRIO_PROCESS, self, std::min(now + lower, lowest)));
-#endif
-}
 
 class expiry_filter final : public rocksdb::CompactionFilter {
  public:
@@ -64,7 +43,6 @@ class filter_factory final : public rocksdb::CompactionFilterFactory {
   const char* Name() const override { return "freshet.expiry"; }
   std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
       const rocksdb::CompactionFilter::Context&) override {
-    give_way();
     return std::make_unique<expiry_filter>(board_->get());
   }
 
@@ -178,15 +156,11 @@ rocksdb::ColumnFamilyOptions family_options(const table_use& use) {
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.write_buffer_size = std::size_t{1} << 20;  // Never written to.
   options.target_file_size_base = file_bytes_max;
-  // Commits are merged with others of about their size, and with all rows there are only when
-  // there are twice as many bytes beside these: all rows would cost much, and compress better, so
-  // that a few commits seem large beside them. So rows that were replaced take up to twice the
-  // room of those that count.
+  // Commits are merged with each other long before they are with all rows there are, which few of
+  // them would be worth. Rows that were replaced may take as much room as those that count.
   options.compaction_style = rocksdb::kCompactionStyleUniversal;
-  rocksdb::CompactionOptionsUniversal& merging = options.compaction_options_universal;
-  merging.stop_style = rocksdb::kCompactionStopStyleSimilarSize;
-  merging.size_ratio = 100;  // Percent: at most twice as large, or half.
-  merging.max_size_amplification_percent = 200;
+  options.compaction_options_universal.size_ratio = 10;  // Percent.
+  options.compaction_options_universal.max_size_amplification_percent = 100;
   options.level0_file_num_compaction_trigger = files_until_compaction;
   options.level0_slowdown_writes_trigger = files_until_wait * 2;
   options.level0_stop_writes_trigger = files_until_wait * 4;

@@ -16,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 namespace fr = freshet;
@@ -267,20 +266,6 @@ TEST_CASE("a savepoint goes to a new or empty folder only", "[state][rocksdb][ke
 
 // Of each column family at most 40 files wait for compaction, under three names: that of the
 // database and those of two commits. Live: 150 rows of 100 bytes and a manifest of 1,000.
-TEST_CASE("threads that merge files give way to those that work", "[state][rocksdb][keeping]") {
-  const temporary_directory home(medium::memory);
-  const auto backend = open(home.path("state"));
-  // More files than may wait to be merged.
-  for (int number = 1; number <= 45; ++number) commit(**backend, number);
-  const int own = ::getpriority(PRIO_PROCESS, 0);
-  int lowest = own;
-  for (const auto& thread : fs::directory_iterator("/proc/self/task")) {
-    const auto number = static_cast<id_t>(std::stoi(thread.path().filename().string()));
-    lowest = std::max(lowest, ::getpriority(PRIO_PROCESS, number));
-  }
-  REQUIRE(lowest == std::min(own + 10, 19));
-}
-
 TEST_CASE("a thousand commits use a bounded number of files and bytes",
           "[state][rocksdb][keeping]") {
   const usage most = most_used_over(1'000);

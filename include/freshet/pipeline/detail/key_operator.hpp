@@ -8,6 +8,7 @@
 #include <freshet/pipeline/dead_letter.hpp>
 #include <freshet/pipeline/detail/dataflow.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -37,7 +38,8 @@ decltype(auto) key_of_record(const KeyOf& key_of, const T& record) {
 /// one in it. Two records could never share it, nor a record find what was kept for it.
 template <class Key>
 inline constexpr bool may_differ_from_itself =
-    !std::has_unique_object_representations_v<Key> && !std::is_convertible_v<Key, std::string_view>;
+    std::equality_comparable<Key> && !std::has_unique_object_representations_v<Key> &&
+    !std::is_convertible_v<Key, std::string_view>;
 
 template <class T, class KeyOf>
 class key_operator final : public unary_operator<T, T> {
