@@ -77,39 +77,42 @@ std::string text_of(const baseline& known) {
 
 verdict judge(const counts& found, const counts& known) {
   verdict result{true, ""};
-  bool more = false;
+  bool fails = false;
   bool less = false;
   for (const auto& [name, now] : found) {
     const std::optional<double> before = find(known, name);
     if (!before) {
       result.text +=
           fmt::format("{:10} {:9.2f} instructions per event, not in the baseline\n", name, now);
-      less = true;
+      fails = true;
       continue;
     }
     const double change = now / *before - 1;
     result.text += fmt::format("{:10} {:9.2f} instructions per event, baseline {:.2f}, {:+.1f} %\n",
                                name, now, *before, 100 * change);
-    more |= !(change <= most_change);
+    fails |= !(change <= most_change);
     less |= change < -most_change;
   }
   for (const auto& [name, before] : known) {
     if (find(found, name)) continue;
     result.text +=
         fmt::format("{:10} in the baseline with {:.2f}, was not counted\n", name, before);
-    more = true;
+    fails = true;
   }
-  if (more) {
+  if (fails) {
     result.text += fmt::format(
-        "a kernel takes more than {:.0f} % more instructions than its baseline, or is gone; make "
-        "it "
-        "cheaper, or, if it must be so, say why in the commit that updates the baseline:\n  {}\n",
+        "a kernel takes more than {:.0f} % more instructions than its baseline, is new, or is "
+        "gone; "
+        "make it cheaper, or, if it must be so, say why in the commit that updates the baseline:\n"
+        "  {}\n",
         100 * most_change, update_command);
   } else if (less) {
     result.text += fmt::format(
-        "cheaper than the baseline, or new; let the baseline say so:\n  {}\n", update_command);
+        "cheaper than the baseline; let it say so, or the next regression hides in "
+        "what was won:\n  {}\n",
+        update_command);
   }
-  result.holds = !more && !less;
+  result.holds = !fails;
   return result;
 }
 

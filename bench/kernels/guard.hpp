@@ -36,8 +36,8 @@ struct verdict {
   std::string text;  ///< A line for each kernel, and what to do.
 };
 
-/// Holds when no kernel takes more than 5 % more or less than is known, and both sides name the
-/// same kernels. Less asks to update the file, or the next regression hides in the difference.
+/// Holds when no kernel takes more than 5 % more than is known, and both sides name the same
+/// kernels. 5 % less asks to update the file, or the next regression hides in the difference.
 verdict judge(const counts& found, const counts& known);
 
 }  // namespace kernels
