@@ -163,7 +163,10 @@ void compare(benchmark::State& state, const load& of, const Assigner& assigner, 
   state.counters["ns_per_event"] = ours.seconds * 1e9 / events;
   state.counters["loop_ns_per_event"] = theirs.seconds * 1e9 / events;
   state.counters["ratio"] = ours.seconds / theirs.seconds;
-  if (with_absl) state.counters["ratio_absl"] = ours.seconds / absl_map.seconds;
+  if (with_absl) {
+    state.counters["absl_ns_per_event"] = absl_map.seconds * 1e9 / events;
+    state.counters["ratio_absl"] = ours.seconds / absl_map.seconds;
+  }
   state.counters["rows_per_event"] = static_cast<double>(ours.found.rows) / events;
   state.counters["bytes_per_key"] = ours.bytes / static_cast<double>(of.keys);
   state.counters["stall_ms"] = ours.stall * 1e3;
