@@ -5,7 +5,7 @@
 //     const judged found = how.add(seen, value);  // found.score, found.flagged, found.expected
 //
 //   zscore       the mean and the deviation of the last so many values, which all count alike
-//   ewma_zscore  the same with weights that halve every so many values: in 40 bytes
+//   ewma_zscore  the same with weights that halve every so many values: in 32 bytes
 //   triple_z     three ewma_zscore of different half-lives, of which so many have to agree
 //
 // A value is judged first and learned afterwards, at most `threshold` deviations from the mean: an
